@@ -3,7 +3,9 @@
 import datetime
 import urllib.parse
 
-from dashboard import waterfall
+import jinja2
+
+from dashboard import languages, waterfall
 
 # The tone of a status, by its first word in lower case. Others are neutral.
 _TONES = {
@@ -16,14 +18,23 @@ _TONES = {
                      "maintenance", "backing-up", "restoring-backup", "pending_delete", "error_restoring"), "wait")}
 
 
+# Statuses are translated, so what is said of them is in the language of the page.
+STATUSES = tuple(_TONES) + (
+    "shutoff", "paused", "suspended", "shelved", "shelved_offloaded", "rescue",
+    "soft_deleted", "deleted", "deactivated", "disabled",
+    "unknown", "none", "n/a", "router", "instance", "user", "group", "project", "domain", "migration",
+    "live-migration", "evacuation")
+
+
 def tone(status) -> str:
     return _TONES.get(str(status).lower(), "calm")
 
 
-def moment(text) -> str:
+@jinja2.pass_context
+def moment(context, text) -> str:
     """A time of an API, to the minute, in UTC."""
     try:
-        return datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00")).strftime("%Y-%m-%d %H:%M")
+        return languages.moment(datetime.datetime.fromisoformat(str(text).replace("Z", "+00:00")), context["language"])
     except ValueError:
         return str(text or "")
 
@@ -36,13 +47,15 @@ def iso(text) -> str:
         return ""
 
 
-def size(count) -> str:
+@jinja2.pass_context
+def size(context, count) -> str:
     """Bytes, in binary units."""
     if not isinstance(count, (int, float)):
         return ""
     for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
         if count < 1024 or unit == "TiB":
-            return f"{count:.0f} {unit}" if count == int(count) or unit == "bytes" else f"{count:.1f} {unit}"
+            return f"{count:.0f} {unit}" if count == int(count) or unit == "bytes" else (
+                f"{languages.decimal(count, context['language'])} {unit}")
         count /= 1024
     return ""
 

@@ -7,6 +7,7 @@ import dataclasses
 import typing
 
 from common import errors, values
+from dashboard.texts import Text, mark
 
 Options = typing.Sequence[tuple[str, str]]  # (value, text)
 # Refusals of an API that the user can mend in the form.
@@ -42,7 +43,7 @@ class Field:
     """One field of a form.
 
     :param kind: text, area, number, choice, many, check, password, hidden
-    :param options: of a choice, or of many
+    :param options: of a choice, or of many. A tuple has texts of ours, which are translated; a list has names that others chose
     :param blank: the text of the empty choice; None: there is none
     :param low, high: bounds of a number, both included
     :param section: the heading above it, if it begins a section
@@ -65,6 +66,11 @@ class Field:
     placeholder: str = ""
     preset: bool = False
 
+    def __post_init__(self):
+        mark(self, "label", "help", "section", "blank")
+        if isinstance(self.options, tuple):
+            object.__setattr__(self, "options", tuple((value, Text(text)) for value, text in self.options))
+
     def read(self, given: Fields):
         """The value that was typed: a text, an int or None, a bool, or a list of texts.
 
@@ -84,7 +90,7 @@ class Field:
             text = text.replace("\r\n", "\n").strip()
         if not text:
             if self.required:
-                raise ValueError("Choose one." if self.kind == "choice" else "This field is needed.")
+                raise ValueError("Choose one." if self.kind == "choice" else "This field is required.")
             return None if self.kind == "number" else ""
         return self._checked(text)
 
@@ -93,12 +99,13 @@ class Field:
             try:
                 return values.integer(text, self.label, self.low, self.high)
             except errors.BadRequest:
-                raise ValueError(f"Enter a whole number from {self.low} to {self.high}." if self.high < values.INT32 else
-                                 f"Enter a whole number, {self.low} or more.") from None
+                raise ValueError(Text("Enter a whole number from {low} to {high}.", low=self.low, high=self.high)
+                                 if self.high < values.INT32 else Text("Enter a whole number, {low} or more.",
+                                                                       low=self.low)) from None
         if self.kind == "choice" and text not in {value for value, _ in self.options}:
             raise ValueError("Choose from the list. It may have changed since this page was opened.")
         if self.kind in ("text", "password", "area") and len(text) > self.max_length:
-            raise ValueError(f"At most {self.max_length} characters.")
+            raise ValueError(Text("Enter at most {most} characters.", most=self.max_length))
         return text
 
     def typed(self, given: Fields | None):
@@ -119,7 +126,7 @@ def read(fields: typing.Iterable[Field], given: Fields) -> dict[str, typing.Any]
         try:
             found[field.name] = field.read(given)
         except ValueError as error:
-            wrong[field.name] = str(error)
+            wrong[field.name] = error.args[0]
     if wrong:
         raise Refused(wrong)
     return found
@@ -131,7 +138,7 @@ def pairs(text: str, field: str = "metadata") -> dict[str, str]:
     for line in filter(None, (part.strip() for part in text.split("\n"))):
         key, sign, value = line.partition("=")
         if not sign or not key.strip():
-            raise Refused({field: f"“{line[:40]}” is not key=value."})
+            raise Refused({field: Text("“{line}” is not of the form key=value.", line=line[:40])})
         found[key.strip()] = value.strip()
     return found
 

@@ -2,13 +2,15 @@
 
 from dashboard.panels import PANELS
 from dashboard.session import Session
+from dashboard.texts import Text
 
-_ALL: dict[str, list[tuple[str, str]]] = {"Project": [("/project/", "Overview"), ("/project/usage/", "Usage")]}
+_ALL: dict[str, list[tuple[str, str]]] = {
+    Text("Project"): [("/project/", Text("Overview")), ("/project/usage/", Text("Usage"))]}
 for _panel in PANELS:
     _ALL.setdefault(_panel.menu, []).append((f"{_panel.path}/", _panel.title))
-_ALL["Network"].insert(0, ("/project/network_topology/", "Network topology"))
-_ALL["Access"].insert(0, ("/project/api_access/", "API access"))
-_ALL["Admin"].insert(0, ("/admin/usage/", "Usage of all projects"))
+_ALL["Network"].insert(0, ("/project/network_topology/", Text("Network topology")))
+_ALL["Access"].insert(0, ("/project/api_access/", Text("API access")))
+_ALL["Admin"].insert(0, ("/admin/usage/", Text("Usage of all projects")))
 _ADMIN = frozenset(panel.menu for panel in PANELS if panel.admin)
 _OF_USERS = tuple((heading, tuple(entries)) for heading, entries in _ALL.items() if heading not in _ADMIN)
 _OF_ADMINS = tuple((heading, tuple(entries)) for heading, entries in _ALL.items())

@@ -14,16 +14,20 @@ from common import errors
 from common.middleware import filter_factory as service_filter
 from common.middleware import translate
 from common.wsgi import Request
-from dashboard import asks, assets, filters, menu, session
+from dashboard import asks, assets, filters, languages, menu, session
 from dashboard.panel import Partly
+from dashboard.texts import Text
 
 LOG = logging.getLogger(__name__)
 HERE = pathlib.Path(__file__).resolve().parent
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-def _shown(value):
-    """A value as pages contain it: control characters, which HTML does not have, are replaced."""
+@jinja2.pass_context
+def _shown(values, value):
+    """A value as pages contain it: a text of ours in their language; control characters, which HTML does not have, replaced."""
+    if isinstance(value, Text):
+        value = languages.translated(value, values["language"])
     return _CONTROL.sub("\ufffd", value) if isinstance(value, str) and _CONTROL.search(value) else value
 
 
@@ -51,12 +55,18 @@ def is_fragment(req) -> bool:
 
 
 def render(req, template: str, *, status: int = 200, **values) -> webob.Response:
-    """Render a page. Besides ``values``, templates have ``session`` (or None), ``path``, ``csrf``, ``notice`` and ``menu``."""
+    """Render a page. Besides ``values``, templates have ``session`` (or None), ``path``, ``csrf``, ``notice``, ``menu``
+    and ``_``, which translates a text. What is a ``Text`` already is translated where it is shown."""
     active = session.current(req)
     notice = session.notice(req)
+    language = languages.of(req)
+
+    def say(text: str, **of) -> str:
+        return languages.translated(Text(text, **of), language)
     text = _TEMPLATES.get_template(template).render(
         session=active, path=req.path, csrf=session.masked(session.csrf(req)), notice=notice,
-        menu=menu.of(active) if active else (), fragment=is_fragment(req), **values)
+        menu=menu.of(active) if active else (), fragment=is_fragment(req), language=language,
+        languages=languages.NAMES, _=say, **values)
     response = webob.Response(text, status=status, content_type="text/html", charset="UTF-8")
     _compress(req, response)
     session.set_cookie(req, response, session.CSRF, session.csrf(req))
@@ -67,7 +77,7 @@ def render(req, template: str, *, status: int = 200, **values) -> webob.Response
 
 def _compress(req, response: webob.Response) -> None:
     """Compress a page, which is safe because its only secret is masked (``session.masked``)."""
-    response.vary = ["Accept-Encoding"]
+    response.vary = ["Accept-Encoding", "Accept-Language"]
     if "gzip" in req.headers.get("Accept-Encoding", ""):
         response.body = gzip.compress(response.body, 5, mtime=0)
         response.content_encoding = "gzip"
@@ -84,7 +94,8 @@ def redirect(req, path: str, notice: str = "", kind: str = GOOD) -> webob.Respon
     else:
         response = webob.Response(status=303, location=path)
     if notice:
-        session.set_cookie(req, response, session.NOTICE, _sealed(req, notice[:1000], kind), session.NOTICE_S)
+        said = languages.translated(notice, languages.of(req))
+        session.set_cookie(req, response, session.NOTICE, _sealed(req, said[:1000], kind), session.NOTICE_S)
     return response
 
 

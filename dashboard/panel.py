@@ -10,12 +10,13 @@ import typing
 from common.rest import Path
 from dashboard.asks import Ask
 from dashboard.forms import Field
+from dashboard.texts import Text, mark
 
 Row = dict[str, typing.Any]
 Value = str | typing.Callable[[Row], typing.Any]
 
 
-class Partly(str):
+class Partly(Text):
     """A notice of something that was done only in part."""
 
 
@@ -34,6 +35,9 @@ class Column:
     kind: str = "text"
     sort: str = ""
 
+    def __post_init__(self):
+        mark(self, "title")
+
     def of(self, row: Row):
         return row.get(self.value) if isinstance(self.value, str) else self.value(row)
 
@@ -45,6 +49,9 @@ class Filter:
     name: str
     title: str
     options: tuple[tuple[str, str], ...]
+
+    def __post_init__(self):
+        mark(self, "title")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +116,9 @@ class Action:
     tab: str = ""  # the tab that is shown afterwards
     opens: bool = False  # run answers a GET, in a new window: it changes nothing
 
+    def __post_init__(self):
+        mark(self, "text", "ask", "done", "submit")
+
     @property
     def dialog(self) -> bool:
         return bool(self.fields or self.ask)
@@ -131,6 +141,9 @@ class Table:
     actions: tuple[str, ...] = ()
     add: tuple[str, ...] = ()  # verbs of actions that are offered above the table
 
+    def __post_init__(self):
+        mark(self, "title", "empty")
+
 
 @dataclasses.dataclass(frozen=True)
 class Tab:
@@ -145,6 +158,9 @@ class Tab:
     facts: tuple[tuple[str, tuple[Column, ...]], ...] = ()
     tables: tuple[Table, ...] = ()
     template: str = ""
+
+    def __post_init__(self):
+        mark(self, "title")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +179,9 @@ class Create:
     command: typing.Callable[..., str] | None = None
     max_bytes: int = 65536
     help: str = ""
+
+    def __post_init__(self):
+        mark(self, "text", "help")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,6 +220,9 @@ class Panel:
     empty: str = ""
     links: tuple[tuple[str, str], ...] = ()  # (path, text) of other pages, beside the button for a new resource
 
+    def __post_init__(self):
+        mark(self, "title", "menu", "empty")
+
     @property
     def kinds(self) -> str:
         """The kinds of things whose changes its pages show, separated by blanks."""
@@ -211,7 +233,7 @@ class Panel:
 
     def name_of(self, row: Row) -> str:
         found = row.get(self.name) if isinstance(self.name, str) else self.name(row)
-        return str(found or self.id_of(row))
+        return found if isinstance(found, str) and found else self.id_of(row)
 
     def without(self, *verbs: str) -> tuple[Action, ...]:
         """The actions except some, for a panel that is made of this one."""

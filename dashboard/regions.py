@@ -11,6 +11,7 @@ import types
 from common import errors
 from common.context import Context
 from common.rest import RestClient, path
+from dashboard.texts import Text
 
 _TYPES = {"compute": ("compute",), "image": ("image",), "network": ("network",),
           "volume": ("block-storage", "volumev3", "volume"), "placement": ("placement",)}
@@ -60,7 +61,7 @@ class Regions:
         if known is None or known[1] < time.monotonic():
             known = self._learn(token, region)
         if not hasattr(known[0].conf.endpoints, service):
-            raise errors.NotFound(f"Region {region} has no {service} service.")
+            raise errors.NotFound(Text("Region {region} has no {service} service.", region=region, service=service))
         return known[0]
 
     def _learn(self, token: str, region: str) -> tuple[RestClient, float]:

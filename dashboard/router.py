@@ -10,6 +10,7 @@ ROUTES = [
     Route("GET", "/", auth.home), Route("GET", "/static/{name}", assets.show),
     Route("GET", "/auth/login", auth.show), Route("POST", "/auth/login", auth.log_in),
     Route("POST", "/auth/logout", auth.log_out), Route("POST", "/auth/switch", auth.switch),
+    Route("POST", "/auth/language", auth.choose_language),
     Route("POST", "/auth/region", auth.switch_region),
     Route("GET", "/auth/account", account.show), Route("POST", "/auth/stay", account.stay),
     Route("POST", "/auth/everywhere", account.log_out_everywhere),

@@ -30,6 +30,7 @@ from common.context import active as active_context
 from common.rest import path
 from dashboard import regions
 from dashboard.forms import Fields
+from dashboard.texts import Text
 
 LOG = logging.getLogger(__name__)
 COOKIE, CSRF, NOTICE, WEBSSO = "sessionid", "csrftoken", "messages", "websso"
@@ -239,7 +240,7 @@ def _fields(req, max_bytes: int) -> Fields:
         raise errors.BadRequest("This is not a form of the dashboard.")
     length = req.content_length
     if length is None or length > max_bytes:
-        raise errors.TooLarge(f"A form may have {max_bytes} bytes.")
+        raise errors.TooLarge(Text("A form may have {most} bytes.", most=max_bytes))
     try:
         text = req.environ["wsgi.input"].read(length).decode()
         pairs = urllib.parse.parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)

@@ -12,6 +12,13 @@ def isolated(value) -> str:
     return f"\u2068{text}\u2069" if _TURNS.search(text) else text
 
 
+def mark(declared, *members: str) -> None:
+    """Make members of a declaration texts that are translated."""
+    for member in members:
+        if isinstance(getattr(declared, member), str):
+            object.__setattr__(declared, member, Text(getattr(declared, member)))
+
+
 class Text(str):
     """A text of ours: in English, until it is shown. Values from elsewhere stand in braces:
     ``Text("{name} was created.", name=name)``.
@@ -21,7 +28,7 @@ class Text(str):
     values: dict
 
     def __new__(cls, message: str, **values) -> "Text":
-        if isinstance(message, Text) and not values:
+        if type(message) is cls and not values:
             return message
         made = super().__new__(cls, message.format_map({k: isolated(v) for k, v in values.items()}) if values else message)
         made.message, made.values = str(message), values

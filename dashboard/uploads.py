@@ -8,6 +8,7 @@ import multipart
 from common import errors
 from dashboard import session
 from dashboard.forms import Fields
+from dashboard.texts import Text
 
 _CHUNK, _MOST_BYTES_OF_FIELDS, _MOST_FIELDS = 256 * 1024, 64 * 1024, 50
 
@@ -59,7 +60,7 @@ def form(req, file: str) -> tuple[Fields, collections.abc.Iterator[bytes]]:
         else:
             size += len(event)
             if size > _MOST_BYTES_OF_FIELDS:
-                raise errors.TooLarge(f"The fields of a form may have {_MOST_BYTES_OF_FIELDS} bytes.")
+                raise errors.TooLarge(Text("The fields of a form may have {most} bytes.", most=_MOST_BYTES_OF_FIELDS))
             content += bytes(event)
     raise errors.BadRequest("Choose a file.")
 

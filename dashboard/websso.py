@@ -2,6 +2,8 @@
 
 import urllib.parse
 
+from dashboard.texts import Text
+
 
 def origin(req) -> str:
     """Where identity sends the token; its ``[federation] trusted_dashboard`` must name it."""
@@ -19,4 +21,4 @@ def _link(base: str, entry: str, to: str) -> tuple[str, str]:
     provider, _, protocol = which.rpartition("/")
     where = f"identity_providers/{provider}/protocols/{protocol}/websso" if provider else f"websso/{protocol}"
     query = urllib.parse.urlencode({"origin": to})
-    return f"{base}/auth/OS-FEDERATION/{where}?{query}", text or f"Log in with {provider or protocol}"
+    return f"{base}/auth/OS-FEDERATION/{where}?{query}", text or Text("Log in with {name}", name=provider or protocol)

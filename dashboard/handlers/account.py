@@ -6,6 +6,7 @@ from common import errors
 from dashboard import session, websso
 from dashboard.handlers.auth import begin, own_path
 from dashboard.pages import BAD, redirect, render
+from dashboard.texts import Text
 
 
 def show(req):
@@ -24,7 +25,8 @@ def stay(req):
     counted = {"account": (req.remote_addr, active.domain, active.user), "source": req.remote_addr}
     wait_s = req.svc.throttle.begin(counted)
     if wait_s:
-        return _page(req, text=f"Too many wrong passwords. Try again in {wait_s} seconds.", status=429, later=later)
+        return _page(req, text=Text(
+            "Too many wrong passwords. Try again in {seconds} seconds.", seconds=wait_s), status=429, later=later)
     try:
         made = session.prolonged(req, active, given.get("password", ""), given.get("passcode", ""))
     except (errors.Unauthorized, errors.BadRequest):
@@ -47,7 +49,7 @@ def log_out_everywhere(req):
     except errors.Error as error:
         if isinstance(error, errors.Unauthorized):
             raise
-        return redirect(req, "/auth/account/", f"Nothing was ended: {error}", BAD)
+        return redirect(req, "/auth/account/", Text("Nothing was ended: {error}", error=error), BAD)
     response = redirect(req, "/auth/login/", "You have logged out everywhere. Programs with your password log in again; end "
                                              "application credentials under Access.")
     response.delete_cookie(session.COOKIE)

@@ -3,9 +3,11 @@
 import re
 
 from common import errors
-from dashboard import session, websso
+from dashboard import languages, session, websso
 from dashboard.pages import redirect, render
+from dashboard.texts import Text
 
+_YEAR_S = 365 * 86400
 _WRONG = "The user name or password is incorrect, or the one-time code is missing or wrong."
 _OWN_PATH = re.compile(r"/(project|admin|identity)(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?")
 
@@ -43,9 +45,18 @@ def own_path(text: str) -> str:
 
 
 def _slow_down(req, fields: dict, wait_s: int, **shown):
-    text = f"Too many failed logins from your address. Try again in {wait_s} seconds."
+    text = Text("Too many failed logins from your address. Try again in {seconds} seconds.", seconds=wait_s)
     response = _page(req, text=text, later=fields.get("next", ""), status=429, **shown)
     response.headers["Retry-After"] = str(wait_s)
+    return response
+
+
+def choose_language(req):
+    """Keep the chosen language in the browser, and show the same page in it."""
+    fields = session.form(req)
+    response = redirect(req, own_path(fields.get("next", "")) if session.current(req) else "/auth/login/")
+    if fields.get("language") in languages.NAMES:
+        session.set_cookie(req, response, languages.COOKIE, fields["language"], _YEAR_S)
     return response
 
 

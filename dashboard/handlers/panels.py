@@ -12,6 +12,7 @@ from dashboard.asks import send, together
 from dashboard.forms import Field, Fields
 from dashboard.pages import BAD, GOOD, kind_of, redirect, render
 from dashboard.panel import Action, Panel, Row
+from dashboard.texts import Text
 
 CONFIRM = "confirm_name"
 _MOST_AT_ONCE = 100
@@ -69,7 +70,8 @@ class Handlers:
     def _csv(self, req, view: tables.View):
         rows, stopped = tables.everything(req, view)
         if stopped:
-            raise errors.BadRequest(f"This list has more than {tables.MOST} rows. Choose a filter, so that nothing is left out.")
+            raise errors.BadRequest(Text("This list has more than {most} rows. Choose a filter, so that nothing is left out.",
+                                         most=tables.MOST))
         if self.panel.more:
             self.panel.more(req, rows)
         response = webob.Response(tables.as_csv(view, rows), content_type="text/csv", charset="UTF-8")
@@ -86,11 +88,11 @@ class Handlers:
         if action is None:
             raise errors.NotFound("There is no such action.")
         if not chosen or len(chosen) > _MOST_AT_ONCE:
-            return redirect(req, f"{panel.path}/", f"Choose at least one row, and at most {_MOST_AT_ONCE}.", BAD)
+            return redirect(req, f"{panel.path}/", Text("Choose at least one row, and at most {most}.", most=_MOST_AT_ONCE), BAD)
         count = str(len(chosen)) if action.danger == "name" else "1"  # what must be typed, or is sent by the button
         if action.ask and given.get("confirmed") != count:
             return render(req, "bulk.html", panel=panel, action=action, chosen=chosen, count=count,
-                          wrong="This is not their number." if given.get("confirmed") else "")
+                          wrong="This is not the number of items." if given.get("confirmed") else "")
         done, refused = 0, []
         for id, name in chosen.items():
             try:
@@ -100,8 +102,9 @@ class Handlers:
                 raise
             except errors.Error as error:  # also a failure, so that it is told how many were done
                 refused.append(f"{name or id}: {error}")
-        text = f"{action.text}: {done} of {len(chosen)} accepted."
-        return redirect(req, f"{panel.path}/", " ".join([text, *refused[:5]]), BAD if refused else GOOD)
+        text = Text("{action}: {done} of {all} accepted.", action=action.text, done=done, all=len(chosen))
+        return redirect(req, f"{panel.path}/", Text("{done} {refused}", done=text,
+                                                    refused=" ".join(refused[:5])) if refused else text, BAD if refused else GOOD)
 
     # One resource
 
@@ -143,7 +146,7 @@ class Handlers:
     def _fields(self, req, action: Action, row: Row) -> list[Field]:
         fields = list(action.fields if isinstance(action.fields, tuple) else action.fields(req, row))
         if action.danger == "name":
-            fields.append(Field(CONFIRM, f"Type “{self.panel.name_of(row)}” to confirm", required=True))
+            fields.append(Field(CONFIRM, Text("Type “{name}” to confirm", name=self.panel.name_of(row)), required=True))
         return fields
 
     def _dialog(self, req, action: Action, row: Row, fields, given: Fields | None = None, error: errors.Error | None = None):
@@ -173,19 +176,21 @@ class Handlers:
         try:
             values = forms.read(fields, given)
             if values.pop(CONFIRM, None) not in (None, self.panel.name_of(row)):
-                raise forms.Refused({CONFIRM: "This is not its name."})
+                raise forms.Refused({CONFIRM: "This is not the name."})
             done = action.run(req, id, values, row)
         except errors.Unauthorized:
             raise
         except errors.Error as error:  # also a failure, so that what was typed is not lost
             if action.dialog:
                 return self._dialog(req, action, row, fields, given, error)
-            return redirect(req, self._after(action, req, given), f"{action.text}: {error}", BAD)
+            return redirect(req, self._after(action, req, given), Text("{action}: {error}", action=action.text,
+                                                                       error=error.public), BAD)
         if isinstance(done, webob.Response):
             return done
         said = done if isinstance(done, str) else ""
-        return redirect(req, self._after(action, req, given), said or action.done.replace("{name}", self.panel.name_of(row))
-                        or f"{action.text}: accepted.", kind_of(said))
+        return redirect(req, self._after(action, req, given), said or (Text(str(action.done),
+                                                                            name=self.panel.name_of(row)) if action.done else "")
+                        or Text("{action}: accepted.", action=action.text), kind_of(said))
 
     def _after(self, action: Action, req, given: Fields) -> str:
         """The page that is shown after an action: the list, or the detail if the action was chosen there."""

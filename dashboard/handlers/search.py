@@ -6,6 +6,7 @@ from common.rest import Path, path
 from dashboard import menu, session
 from dashboard.asks import Ask, together
 from dashboard.pages import render
+from dashboard.texts import Text
 
 _EACH = 5  # resources of a kind
 _LEAST = 2  # letters
@@ -63,7 +64,7 @@ def show(req):
     active, text = session.required(req), req.GET.get("q", "").strip()[:255]
     pages = [(target, f"{title} ({heading})") for heading, entries in menu.of(active) for target, title in entries
              if text and text.lower() in title.lower()]
-    found = [("Pages", pages[:_EACH * 2])] if pages else []
+    found = [(Text("Pages"), pages[:_EACH * 2])] if pages else []
     if _ID.fullmatch(text.lower()):
         found += _by_id(req, text.lower())
     elif len(text) >= _LEAST:

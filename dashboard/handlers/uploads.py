@@ -6,6 +6,7 @@ from dashboard import forms, session, uploads
 from dashboard.asks import client, do, undo
 from dashboard.pages import kind_of, redirect, render
 from dashboard.panels.images import CREATE, new_image, protect
+from dashboard.texts import Text
 
 _FIELDS = tuple(field for field in CREATE if field.name != "url")
 _STORED_S = 300  # until the image service has stored what was sent
@@ -39,5 +40,5 @@ def create(req):
             raise
         uploads.drain(content)
         return _page(req, given, error)
-    said = protect(req, made["id"], values, f"{values['name']} was uploaded.")
+    said = protect(req, made["id"], values, Text("{name} was uploaded.", name=values["name"]))
     return redirect(req, "/project/images/", said, kind_of(said))

@@ -12,6 +12,7 @@ from dashboard import session, usage
 from dashboard.asks import get, send
 from dashboard.pages import render
 from dashboard.tables import MOST, csv_of, next_marker
+from dashboard.texts import Text
 
 _DAYS, _SHOWN = 7, 100
 _TOTALS = (("VCPU hours", "total_vcpus_usage", 1), ("RAM GiB hours", "total_memory_mb_usage", 1024),
@@ -34,9 +35,9 @@ def _period(req) -> tuple[usage.Period, str]:
             ("from", "to"), usual.days))
         chosen = usage.Period.of_days(first, last)
     except (ValueError, OverflowError):
-        return usual, "Enter dates as year-month-day, such as 2026-11-28."
+        return usual, Text("Enter dates as year-month-day, such as 2026-11-28.")
     if first > last:
-        return usual, "The first day is after the last."
+        return usual, Text("The first day is after the last.")
     return chosen, ""
 
 
@@ -106,7 +107,8 @@ def of_all(req):
 
 def _whole(cut: bool) -> None:
     if cut:
-        raise errors.BadRequest(f"There were more than {MOST} instances. Choose a shorter period, so that nothing is left out.")
+        raise errors.BadRequest(Text(
+            "There were more than {most} instances. Choose a shorter period, so that nothing is left out.", most=MOST))
 
 
 def _page(req, period: usage.Period, wrong: str, found: list[dict], cut: bool, **more):

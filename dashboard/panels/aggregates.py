@@ -6,6 +6,7 @@ from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
 from dashboard.panels.fields import TARGET, deletion, edited, pairs_field, shown
+from dashboard.texts import Text
 
 
 def _aggregate(req, id: str, body: dict) -> None:
@@ -15,7 +16,7 @@ def _aggregate(req, id: str, body: dict) -> None:
 def _create_aggregate(req, values: dict) -> str:
     body = {"name": values["name"]} | ({"availability_zone": values["zone"]} if values["zone"] else {})
     do(req, "POST", "compute", path("/v2.1/os-aggregates"), {"aggregate": body})
-    return f"{values['name']} was created."
+    return Text("{name} was created.", name=values["name"])
 
 
 def _edit_aggregate(req, id, values, row):
@@ -57,11 +58,11 @@ PANEL = Panel(
                (TARGET,), hidden=True, danger="danger", ask="The host is taken from {name}. Its instances stay where they are.",
                done="The host was removed."),
         Action("metadata", "Edit metadata", _aggregate_metadata, lambda req, row: [
-            pairs_field("metadata", "Metadata", _own_metadata(row))], done="The metadata were changed."),
+            pairs_field("metadata", "Metadata", _own_metadata(row))], done="The metadata was changed."),
         deletion("compute", lambda id: path("/v2.1/os-aggregates/{name}", id), bulk=True,
                  ask="{name} is deleted. Its hosts must be removed first.")),
     item=lambda req, id: get("compute", path("/v2.1/os-aggregates/{name}", id), "aggregate"),
     tabs=(Tab("hosts", "Hosts", tables=(Table("Hosts", lambda found, row: [{"host": h} for h in row["hosts"]], (
-        Column("Host", "host"),), "It has no hosts.", target="host", actions=("remove-host",), add=("host",)),)),),
+        Column("Host", "host"),), "This aggregate has no hosts.", target="host", actions=("remove-host",), add=("host",)),)),),
     create=Create("Create aggregate", (Field("name", "Name", required=True), Field("zone", "Availability zone")),
                   _create_aggregate))

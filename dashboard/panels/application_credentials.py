@@ -64,7 +64,8 @@ PANEL = Panel(
                              "application_credential"),
     create=Create("Create application credential", (
         Field("name", "Name", required=True), DESCRIPTION,
-        Field("expires_at", "Expires", placeholder="2027-01-31T00:00:00", help="A time in UTC. Empty: never."),
+        Field("expires_at", "Expires", placeholder="2027-01-31T00:00:00",
+              help="A time in UTC. Leave empty if it must never expire."),
         Field("unrestricted", "Unrestricted: it may create and delete application credentials and trusts", "check")),
         _create_credential, help="Its secret is in the clouds.yaml that is downloaded, and is never shown again."),
     empty="There are no application credentials yet. Programs log in with them, instead of with your password.")

@@ -6,6 +6,7 @@ from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Source
 from dashboard.panels.fields import DESCRIPTION, deletion, name_and_description
+from dashboard.texts import Text
 
 
 def domain_fields(req) -> list[Field]:
@@ -20,7 +21,7 @@ def _domain(req, id: str, values: dict) -> None:
 
 def _create_domain(req, values: dict) -> str:
     do(req, "POST", "identity", path("/v3/domains"), {"domain": values})
-    return f"{values['name']} was created."
+    return Text("{name} was created.", name=values["name"])
 
 
 PANEL = Panel(
@@ -33,7 +34,7 @@ PANEL = Panel(
                done="{name} was changed."),
         Action("disable", "Disable", lambda req, id, values, row: _domain(req, id, {"enabled": False}),
                when=lambda row: row["enabled"] and row["id"] != "default", danger="name",
-               ask="None of the users of {name} can log in, and all their sessions end.", done="{name} is disabled."),
+               ask="The users of {name} can no longer log in, and all their sessions end.", done="{name} is disabled."),
         Action("enable", "Enable", lambda req, id, values, row: _domain(req, id, {"enabled": True}),
                when=lambda row: not row["enabled"], done="{name} is enabled."),
         deletion("identity", lambda id: path("/v3/domains/{name}", id), when=lambda row: not row["enabled"], danger="name",

@@ -7,6 +7,7 @@ from dashboard import forms
 from dashboard.asks import do
 from dashboard.forms import Field
 from dashboard.panel import Action, Row
+from dashboard.texts import Text
 
 # The row of a tab that an action is for.
 TARGET = Field("target", "Target", "hidden", required=True, preset=True)
@@ -48,8 +49,8 @@ def pairs_field(name: str, label: str, values: dict, *, example: str = "", rows:
     """The field in which a dictionary is edited, one key=value a line. Entries that cannot be lines are left out of it."""
     lines = {k: v for k, v in values.items() if _is_line(k, v)}
     others = len(values) - len(lines)
-    help = f"One key=value a line{example}. What is not here is removed." + (
-        f" {others} that cannot be written as a line stay as they are." if others else "")
+    help = Text("{what} {others}", what=Text("One key=value per line. What is not listed here is removed."), others=Text(
+        "{count} that cannot be written as a line stay as they are.", count=others) if others else example)
     return Field(name, label, "area", help=help, rows=rows, max_length=60000,
                  initial="\n".join(f"{k}={v}" for k, v in sorted(lines.items())))
 

@@ -6,6 +6,7 @@ from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
 from dashboard.panels.fields import TARGET, deletion, edited, pairs_field, shown
+from dashboard.texts import Text
 
 
 def _create_flavor(req, values: dict) -> str:
@@ -15,7 +16,7 @@ def _create_flavor(req, values: dict) -> str:
     if values["id"]:
         body["id"] = values["id"]
     do(req, "POST", "compute", path("/v2.1/flavors"), {"flavor": body})
-    return f"{values['name']} was created."
+    return Text("{name} was created.", name=values["name"])
 
 
 def _specs(req, id, values, row):
@@ -66,7 +67,8 @@ PANEL = Panel(
             "flavor": {"description": values["description"] or None}}), lambda req, row: [
                 Field("description", "Description", initial=row["description"] or "")], done="{name} was changed."),
         Action("specs", "Edit extra specs", _specs, lambda req, row: [
-            pairs_field("specs", "Extra specs", row["extra_specs"], example=", for example hw:cpu_policy=dedicated", rows=6)],
+            pairs_field("specs", "Extra specs", row["extra_specs"], example=Text("For example hw:cpu_policy=dedicated."),
+                        rows=6)],
                done="The extra specs were changed."),
         Action("access", "Give access to a project", lambda req, id, values, row: _flavor_act(
             req, id, "addTenantAccess", values["project"]), _access_fields, when=lambda row: not _is_public(row), tab="access",
@@ -75,17 +77,18 @@ PANEL = Panel(
             req, id, "removeTenantAccess", values["target"]), (TARGET,), hidden=True, danger="danger", tab="access",
             ask="The project can no longer use {name}.", done="The project can no longer use {name}."),
         deletion("compute", lambda id: path("/v2.1/flavors/{name}", id), bulk=True,
-                 ask="{name} is deleted. Instances that have it go on.")),
+                 ask="{name} is deleted. Instances with this flavor keep running.")),
     item=lambda req, id: get("compute", path("/v2.1/flavors/{name}", id), "flavor"),
     tabs=(Tab("overview", "Overview", facts=(("Flavor", (
         Column("ID", "id", "code"), Column("Description", "description"), Column("VCPUs", "vcpus"), Column("RAM", "ram", "mib"),
         Column("Disk", "disk", "gib"), Column("Public", _is_public, "yes"),
         Column("Extra specs", lambda r: shown(r["extra_specs"]), "lines"))),)),
         Tab("access", "Access", _access, tables=(Table("Projects that may use it", _access_rows, (
-            Column("Project", "name"), Column("ID", "tenant_id", "code")), "All projects may, or none.", target="tenant_id",
+            Column("Project", "name"), Column("ID", "tenant_id", "code")), "All projects may use it, or none.",
+            target="tenant_id",
             actions=("remove-access",), add=("access",)),))),
     create=Create("Create flavor", (
-        Field("name", "Name", required=True), Field("id", "ID", help="Empty: one is made."),
+        Field("name", "Name", required=True), Field("id", "ID", help="Leave empty to have one generated."),
         Field("vcpus", "VCPUs", "number", True, low=1, high=1000, initial=1),
         Field("ram", "RAM in MiB", "number", True, low=1, high=10**8, initial=512),
         Field("disk", "Disk in GiB", "number", True, high=10**6, initial=1),

@@ -8,20 +8,21 @@ from dashboard.asks import do, get, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Source
 from dashboard.panels.routers import external
+from dashboard.texts import Text
 
 
 def _allocate_fields(req):
     pools = external(req)
     return [Field("network_id", "Pool", "choice", True, options=forms.named(pools),
                   help="" if pools else "There is no external network to allocate an address from."),
-            Field("address", "Address", help="Empty: any."), Field("description", "Description")]
+            Field("address", "Address", help="Leave empty for any address."), Field("description", "Description")]
 
 
 def _allocate(req, values: dict) -> str:
     body = {"floating_network_id": values["network_id"], "description": values["description"]} | (
         {"floating_ip_address": values["address"]} if values["address"] else {})
     made = do(req, "POST", "network", path("/v2.0/floatingips"), {"floatingip": body}, "floatingip")
-    return f"{made['floating_ip_address']} is yours."
+    return Text("{address} was allocated to your project.", address=made["floating_ip_address"])
 
 
 def _associate_fields(req, row):
@@ -43,23 +44,24 @@ PANEL = Panel(
     source=Source("network", lambda query: path("/v2.0/floatingips", query=query), "floatingips",
                   sort=("floating_ip_address", "asc"), of_project="project_id"),
     columns=(Column("IP address", "floating_ip_address", sort="floating_ip_address"), Column("Description", "description"),
-             Column("Mapped address", "fixed_ip_address"), Column("Status", "status", "status", "status"),
+             Column("Fixed IP address", "fixed_ip_address"), Column("Status", "status", "status", "status"),
              Column("ID", "id", "code")),
     actions=(
         Action("associate", "Associate", lambda req, id, values, row: _set_port(req, id, values["port"]), _associate_fields,
                when=lambda row: not row["port_id"], primary=True, done="{name} was associated."),
         Action("disassociate", "Disassociate", lambda req, id, values, row: _set_port(req, id, None),
-               when=lambda row: bool(row["port_id"]), danger="danger", ask="The instance is no longer reached at {name}.",
+               when=lambda row: bool(row["port_id"]), danger="danger", ask="The instance can no longer be reached at {name}.",
                done="{name} was disassociated."),
         Action("edit", "Edit", lambda req, id, values, row: do(req, "PUT", "network", path("/v2.0/floatingips/{id}", id), {
             "floatingip": values}), lambda req, row: [Field("description", "Description", initial=row["description"])],
             done="{name} was changed."),
         Action("release", "Release", lambda req, id, values, row: do(req, "DELETE", "network", path("/v2.0/floatingips/{id}",
                                                                                                     id)),
-               bulk=True, danger="danger", leaves=True, ask="{name} is given back, and another project may get it.",
+               bulk=True, danger="danger", leaves=True, ask="{name} is returned to the pool, and another project may get it.",
                done="{name} was released.")),
     item=lambda req, id: get("network", path("/v2.0/floatingips/{id}", id), "floatingip"), name="floating_ip_address",
-    create=Create("Allocate floating IP", _allocate_fields, _allocate), empty="There are no floating IPs yet.")
+    create=Create("Allocate floating IP", _allocate_fields, _allocate),
+    empty="There are no floating IPs yet. A floating IP makes an instance reachable from outside.")
 
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/floating_ips", title="All floating IPs", menu="Admin", admin=True, create=None,

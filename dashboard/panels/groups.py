@@ -7,11 +7,12 @@ from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Source, Tab, Table
 from dashboard.panels.domains import domain_fields
 from dashboard.panels.fields import DESCRIPTION, TARGET, deletion, name_and_description
+from dashboard.texts import Text
 
 
 def _create_group(req, values: dict) -> str:
     do(req, "POST", "identity", path("/v3/groups"), {"group": {k: v for k, v in values.items() if v != ""}})
-    return f"{values['name']} was created."
+    return Text("{name} was created.", name=values["name"])
 
 
 def _user_fields(req, row):
@@ -35,10 +36,10 @@ PANEL = Panel(
             "/v3/groups/{name}/users/{name}", id, values["target"])), (TARGET,), hidden=True, danger="danger",
             ask="The user loses the roles of {name}.", done="The user was removed."),
         deletion("identity", lambda id: path("/v3/groups/{name}", id), bulk=True,
-                 ask="{name} is deleted; its users lose the roles that it has.")),
+                 ask="{name} is deleted, and its users lose the roles that it has.")),
     item=lambda req, id: get("identity", path("/v3/groups/{name}", id), "group"),
     tabs=(Tab("users", "Users", lambda req, id: {"users": get("identity", path("/v3/groups/{name}/users", id), "users")},
               tables=(Table("Users", lambda found, row: found["users"], (Column("Name", "name"), Column("ID", "id", "code")),
-                            "It has no users.", actions=("remove-user",), add=("user",)),)),),
+                            "This group has no users.", actions=("remove-user",), add=("user",)),)),),
     create=Create("Create group", lambda req: [Field("name", "Name", required=True, max_length=64), DESCRIPTION,
                                                *domain_fields(req)], _create_group))

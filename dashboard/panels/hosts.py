@@ -7,6 +7,7 @@ from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Panel, Row, Source, Tab, Table
 from dashboard.panels.fields import deletion
+from dashboard.texts import Text
 
 _REASON = (Field("reason", "Reason"),)
 
@@ -48,8 +49,8 @@ _SERVICES = Panel(
     columns=(Column("Name", "binary", sort="binary"), Column("Host", "host", sort="host"), Column("Zone", "zone"),
              Column("Status", "status", "status"), Column("State", "state", "status", "state"),
              Column("Reason", "disabled_reason"),
-             Column("Last heard of", "updated_at", "time", "updated_at")),
-    name=lambda row: f"{row['binary']} on {row['host']}")
+             Column("Last seen", "updated_at", "time", "updated_at")),
+    name=lambda row: Text("{what} on {host}", what=row["binary"], host=row["host"]))
 
 
 def _set_service(req, id: str, body: dict) -> None:
@@ -67,7 +68,8 @@ def _service(req, id: str):
 SERVICES = dataclasses.replace(
     _SERVICES, item=_service, actions=(
         Action("disable", "Disable", _disable, _REASON, when=lambda row: row["enabled"] and row["binary"] == "nova-compute",
-               danger="danger", ask="No new instances are built there. Those that run go on.", done="{name} is disabled."),
+               danger="danger", ask="No new instances are built there. Running instances are not affected.",
+               done="{name} is disabled."),
         Action("enable", "Enable", lambda req, id, values, row: _set_service(req, id, {"status": "enabled"}),
                when=lambda row: not row["enabled"], done="{name} is enabled."),
         Action("down", "Force down", lambda req, id, values, row: _set_service(req, id, {"forced_down": True}),
@@ -75,7 +77,7 @@ SERVICES = dataclasses.replace(
                ask="{name} counts as down, so that its instances can be evacuated. Be sure that the host is off.",
                done="{name} counts as down."),
         Action("up", "Undo force down", lambda req, id, values, row: _set_service(req, id, {"forced_down": False}),
-               when=lambda row: row["forced_down"], done="{name} counts as its heartbeat says.")))
+               when=lambda row: row["forced_down"], done="{name} is up or down as its heartbeat says.")))
 
 VOLUME_SERVICES = Panel(
     path="/admin/volume_services", title="Volume services", menu="Admin", admin=True,
@@ -83,7 +85,7 @@ VOLUME_SERVICES = Panel(
                   row=lambda row: {**row, "id": f"{row['binary']} {row['host']}"}),
     columns=(Column("Name", "binary", sort="binary"), Column("Host", "host", sort="host"), Column("Zone", "zone"),
              Column("Status", "status", "status"), Column("State", "state", "status", "state"),
-             Column("Last heard of", "updated_at", "time")))
+             Column("Last seen", "updated_at", "time")))
 
 AGENTS = Panel(
     path="/admin/agents", title="Network agents", menu="Admin", admin=True,
@@ -91,12 +93,12 @@ AGENTS = Panel(
     columns=(Column("Type", "agent_type", sort="agent_type"), Column("Host", "host", sort="host"),
              Column("Status", lambda r: "enabled" if r["admin_state_up"] else "disabled", "status"),
              Column("State", lambda r: "up" if r["alive"] else "down", "status"),
-             Column("Last heard of", "heartbeat_timestamp", "time")),
-    name=lambda row: f"{row['agent_type']} on {row['host']}",
+             Column("Last seen", "heartbeat_timestamp", "time")),
+    name=lambda row: Text("{what} on {host}", what=row["agent_type"], host=row["host"]),
     item=lambda req, id: get("network", path("/v2.0/agents/{id}", id), "agent"),
     actions=(Action("disable", "Disable", lambda req, id, values, row: do(req, "PUT", "network", path("/v2.0/agents/{id}", id), {
         "agent": {"admin_state_up": False}}), when=lambda row: row["admin_state_up"], danger="danger",
-        ask="{name} gets nothing new to do.", done="{name} is disabled."),
+        ask="{name} is given no new work.", done="{name} is disabled."),
         Action("enable", "Enable", lambda req, id, values, row: do(req, "PUT", "network", path("/v2.0/agents/{id}", id), {
             "agent": {"admin_state_up": True}}), when=lambda row: not row["admin_state_up"], done="{name} is enabled."),
         deletion("network", lambda id: path("/v2.0/agents/{id}", id), when=lambda row: not row["alive"],

@@ -9,6 +9,7 @@ from dashboard.asks import Ask, do, get, undo
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Filter, Panel, Partly, Row, Source, Tab, Table
 from dashboard.panels.fields import TARGET, deletion, edited, pairs_field
+from dashboard.texts import Text
 
 _FORMATS = ("qcow2", "raw", "iso", "vmdk", "vdi", "vhd", "vhdx", "ami", "aki", "ari", "ploop")
 _VISIBILITIES = ("private", "shared", "community", "public")
@@ -43,7 +44,7 @@ def _create(req, values: dict) -> str:
     except errors.Error:
         undo(req, "image", path("/v2/images/{id}", made["id"]))
         raise
-    return protect(req, made["id"], values, f"{values['name']} is being imported.")
+    return protect(req, made["id"], values, Text("{name} is being imported.", name=values["name"]))
 
 
 def protect(req, id: str, values: dict, done: str) -> str:
@@ -52,7 +53,7 @@ def protect(req, id: str, values: dict, done: str) -> str:
         try:
             _patch(req, id, [{"op": "replace", "path": "/protected", "value": True}])
         except errors.Error as error:
-            return Partly(f"{done} It could not be protected: {error}")
+            return Partly("{done} It could not be protected: {error}", done=done, error=error)
     return done
 
 
@@ -65,7 +66,7 @@ CREATE = (
     Field("min_disk", "Minimum disk in GiB", "number", high=100000),
     Field("min_ram", "Minimum RAM in MiB", "number", high=10000000),
     Field("protected", "Protected from deletion", "check"),
-    Field("properties", "Properties", "area", help="One key=value a line, for example hw_disk_bus=scsi.", max_length=60000))
+    Field("properties", "Properties", "area", help="One key=value per line, for example hw_disk_bus=scsi.", max_length=60000))
 
 
 def _is_typed(tag: str) -> bool:
@@ -80,7 +81,7 @@ def _edit_fields(req, row):
             Field("min_ram", "Minimum RAM in MiB", "number", True, initial=row["min_ram"], high=10000000),
             Field("protected", "Protected from deletion", "check", initial=row["protected"]),
             Field("hidden", "Hidden in lists", "check", initial=row["os_hidden"]),
-            Field("tags", "Tags", "area", help="One a line.", initial="\n".join(t for t in row["tags"] if _is_typed(t)), rows=2,
+            Field("tags", "Tags", "area", help="One per line.", initial="\n".join(t for t in row["tags"] if _is_typed(t)), rows=2,
                   max_length=4000)]
 
 
@@ -130,7 +131,7 @@ ACTIONS = (
     Action("properties", "Edit properties", _edit_properties, _properties_fields, done="The properties were changed."),
     Action("share", "Share with a project", _share, (Field("project", "ID of the project", required=True),),
            when=lambda row: row["visibility"] == "shared", tab="members",
-           ask="The other project sees {name} in its lists when it has accepted.", done="{name} was shared."),
+           ask="The other project sees {name} in its lists once it has accepted it.", done="{name} was shared."),
     Action("unshare", "Remove", _unshare, (TARGET,), hidden=True, danger="danger", tab="members",
            ask="The project can no longer use {name}.", done="{name} is no longer shared with that project."),
     Action("deactivate", "Deactivate", lambda req, id, values, row: do(req, "POST", "image", path(
@@ -145,7 +146,7 @@ ACTIONS = (
 
 def _launch(row: Row) -> list[tuple[str, str]]:
     """A link to the form with the image chosen."""
-    return [(f"/project/instances/launch/?image={row['id']}", "Launch")] if row["status"] == "active" else []
+    return [(f"/project/instances/launch/?image={row['id']}", Text("Launch"))] if row["status"] == "active" else []
 
 
 PANEL = Panel(
@@ -175,7 +176,7 @@ PANEL = Panel(
             "It is shared with no project.", target="member_id", actions=("unshare",), add=("share",)),))),
     create=Create("Import image", CREATE, _create), links=(("/project/images/upload/", "Upload image"),), status="status",
     owner="owner", busy=lambda row: row["status"] in ("saving", "importing", "uploading"),
-    empty="There are no images yet. Import one from the web page of a distribution.")
+    empty="There are no images yet. Import one from a distribution's web site, or upload a file.")
 
 OF_ALL = dataclasses.replace(PANEL, path="/admin/images", title="All images", menu="Admin", admin=True, owner="", columns=(
     PANEL.columns[0], Column("Owner", "owner", "code"), *PANEL.columns[1:]))

@@ -47,14 +47,15 @@ def _console(verb: str):
 
 
 def flavor_options(flavors: list[dict]) -> forms.Options:
-    return [(f["id"], f"{f['name']}: {f['vcpus']} VCPU, {f['ram']} MiB RAM, {f['disk']} GiB disk")
+    return [(f["id"], Text("{name}: {vcpus} VCPU, {ram} MiB RAM, {disk} GiB disk", **{k: f[k] for k in ("name", "vcpus", "ram",
+        "disk")}))
             for f in sorted(flavors, key=lambda f: (f["ram"], f["vcpus"], f["name"]))]
 
 
 def _resize_fields(req, row):
     flavors = send(req, get("compute", path("/v2.1/flavors/detail"), "flavors"))
     own = row["flavor"].get("original_name")
-    return [Field("flavor", "New flavor", "choice", True, Text("The present flavor is {name}.", name=own),
+    return [Field("flavor", "New flavor", "choice", True, Text("The current flavor is {name}.", name=own),
                   options=flavor_options([f for f in flavors if f["name"] != own]))]
 
 
@@ -124,9 +125,9 @@ def _attach_interface_fields(req, row):
                      ports=get("network", path("/v2.0/ports", query={"device_id": ""}), "ports"))
     return [Field("network", "Network", "choice", blank="–", options=forms.named(
                 n for n in found["networks"] if not n["router:external"])),
-            Field("port", "Port", "choice", blank="A new one", help="A port that exists already, instead of a network.",
+            Field("port", "Port", "choice", blank="A new one", help="An existing port, instead of a network.",
                   options=forms.named(p for p in found["ports"] if p["project_id"] == row["tenant_id"])),
-            Field("fixed_ip", "Fixed IP address", help="Empty: any of the network.")]
+            Field("fixed_ip", "Fixed IP address", help="Leave empty for any address of the network.")]
 
 
 def _attach_interface(req, id, values, row):
@@ -248,7 +249,7 @@ def _metadata_fields(req, row):
 
 
 def _tags_fields(req, row):
-    return [Field("tags", "Tags", "area", help="One a line.", max_length=4000, initial="\n".join(row["tags"]))]
+    return [Field("tags", "Tags", "area", help="One per line.", max_length=4000, initial="\n".join(row["tags"]))]
 
 
 def _is_locked(row: Row) -> bool:
@@ -275,7 +276,7 @@ ACTIONS = (
     Action("reboot", "Reboot", _plain({"reboot": {"type": "SOFT"}}), when=_RUNS, bulk=True, done="{name} is being rebooted."),
     Action("hard-reboot", "Hard reboot", _plain({"reboot": {"type": "HARD"}}), when=_idle(
         "ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR"), danger="danger",
-        ask="{name} is switched off and on, as by its power button. What it has not written to its disks is lost."),
+        ask="{name} is switched off and on, as by its power button. Data that has not been written to its disks is lost."),
     Action("pause", "Pause", _plain({"pause": None}), when=_RUNS, done="{name} is being paused."),
     Action("suspend", "Suspend", _plain({"suspend": None}), when=_RUNS, done="{name} is being suspended."),
     Action("shelve", "Shelve", _plain({"shelve": None}), when=_AT_REST,
@@ -284,14 +285,14 @@ ACTIONS = (
     Action("shelve-offload", "Remove from its host", _plain({"shelveOffload": None}), when=_idle("SHELVED"), admin=True,
            done="{name} is being removed from its host."),
     Action("edit", "Edit", _edit, _edit_fields, when=_present, done="{name} was changed."),
-    Action("metadata", "Edit metadata", _metadata, _metadata_fields, when=_present, done="The metadata were changed."),
+    Action("metadata", "Edit metadata", _metadata, _metadata_fields, when=_present, done="The metadata was changed."),
     Action("tags", "Edit tags", _tags, _tags_fields, when=_present, done="The tags were changed."),
     Action("snapshot", "Create snapshot", lambda req, id, values, row: _act(req, id, {"createImage": values}), _SNAPSHOT,
            when=_AT_REST, done="A snapshot of {name} is being made: see Images."),
     Action("attach-volume", "Attach volume", _attach_volume, _attach_volume_fields, when=_alive, tab="volumes",
            done="The volume is being attached."),
     Action("detach-volume", "Detach", _detach_volume, (TARGET,), when=_alive, hidden=True, danger="danger", tab="volumes",
-           ask="The volume is detached from {name}. Unmount it there first, or what is not yet written may be lost.",
+           ask="The volume is detached from {name}. Unmount it there first, or data may be lost.",
            done="The volume is being detached."),
     Action("attach-interface", "Attach interface", _attach_interface, _attach_interface_fields, when=_alive, tab="interfaces",
            done="The interface was attached."),
@@ -311,7 +312,7 @@ ACTIONS = (
     Action("unlock", "Unlock", _plain({"unlock": None}), when=_is_locked, done="{name} is unlocked."),
     Action("password", "Change password", _password, _PASSWORD, when=_RUNS, done="The password was changed."),
     Action("rescue", "Rescue", _rescue, _rescue_fields, when=_idle("ACTIVE", "SHUTOFF", "ERROR"),
-           ask="{name} boots from another disk, with its own as second.", done="{name} is being rescued."),
+           ask="{name} boots from another disk, with its own attached as the second one.", done="{name} is being rescued."),
     Action("rebuild", "Rebuild", _rebuild, _rebuild_fields, when=_idle("ACTIVE", "SHUTOFF", "ERROR"), danger="danger",
            ask="The disk of {name} is replaced by the image. Everything on it is lost; addresses and volumes stay.",
            done="{name} is being rebuilt."),
@@ -323,10 +324,10 @@ ACTIONS = (
            ask="{name} is moved to another host while it runs.", done="{name} is being migrated."),
     Action("evacuate", "Evacuate", _move("evacuate"), lambda req, row: [_host_field(req, row)], when=_idle(
         "ACTIVE", "SHUTOFF", "ERROR"), admin=True, danger="danger",
-        ask="{name} is built again on another host, because its own is down. Disks that are not on shared storage are lost.",
+        ask="{name} is rebuilt on another host because its own is down. Disks that are not on shared storage are lost.",
         done="{name} is being evacuated."),
     Action("reset-state", "Reset state", _reset_state, (_STATE,), admin=True,
-           ask="Only what the database says about {name} is changed.", danger="danger", done="The state was reset."),
+           ask="This changes only what the database says about {name}.", danger="danger", done="The state was reset."),
     Action("restore", "Restore", _plain({"restore": None}), when=_idle("SOFT_DELETED"), primary=True,
            done="{name} is being restored."),
     Action("force-delete", "Delete now", _plain({"forceDelete": None}), when=_idle("SOFT_DELETED"), danger="name", leaves=True,

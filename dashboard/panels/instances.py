@@ -11,6 +11,7 @@ from dashboard.panel import Column, Filter, Panel, Row, Source, Tab, Table
 from dashboard.panels.fields import shown
 from dashboard.panels.instance_actions import ACTIONS
 from dashboard.panels.launch import LAUNCH
+from dashboard.texts import Text
 
 _LINES = {"50": 50, "500": 500, "all": -1}
 _STATUSES = ("ACTIVE", "BUILD", "ERROR", "MIGRATING", "PAUSED", "RESCUE", "SHELVED", "SHELVED_OFFLOADED", "SHUTOFF",
@@ -29,7 +30,7 @@ def addresses(row: Row) -> list[str]:
 
 
 def _image(row: Row) -> str:
-    return row.get("image_name") or (row["image"] or {}).get("id") or "a volume"
+    return row.get("image_name") or (row["image"] or {}).get("id") or Text("a volume")
 
 
 def _more(req, rows: list[Row]) -> None:
@@ -52,7 +53,7 @@ def _item(req, id: str):
 def _log(req, id: str):
     lines = _LINES.get(req.GET.get("lines", ""), 50)
     return {"log": asks.Ask("compute", path("/v2.1/servers/{id}/action", id), "output", "POST",
-                            {"os-getConsoleOutput": {"length": lines}}, instead="The log cannot be read now.")}
+                            {"os-getConsoleOutput": {"length": lines}}, instead=Text("The log cannot be read now."))}
 
 
 def _interfaces(req, id: str):
@@ -102,7 +103,8 @@ def _totals(found: dict, row: Row) -> list[Row]:
     if not of:
         return []
     minutes = None if of["uptime"] is None else of["uptime"] // 60
-    return [{"uptime": None if minutes is None else f"{minutes // 60} h {minutes % 60} min", "cpus": of["num_cpus"],
+    return [{"uptime": None if minutes is None else Text(
+        "{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60), "cpus": of["num_cpus"],
              "maximum": of["memory_details"]["maximum"], "used": of["memory_details"]["used"]}]
 
 
@@ -112,11 +114,12 @@ def _each(kind: str):
 
 
 def _no_metrics(of: str) -> str:
-    return f"{of} are shown of instances that run, and only to administrators unless this cloud's policy says otherwise."
+    return Text("{what} are shown of instances that run, and only to administrators unless this cloud's policy says otherwise.",
+                what=Text(of))
 
 
-_RULES = (Column("Protocol", lambda r: r["ip_protocol"] or "any"), Column("From", "from_port"), Column("To", "to_port"),
-          Column("Source", lambda r: (r.get("ip_range") or {}).get("cidr") or (r.get("group") or {}).get("name") or "any"))
+_RULES = (Column("Protocol", lambda r: r["ip_protocol"] or Text("any")), Column("From", "from_port"), Column("To", "to_port"),
+          Column("Source", lambda r: (r.get("ip_range") or {}).get("cidr") or (r.get("group") or {}).get("name") or Text("any")))
 
 
 def _rules(found: dict, row: Row) -> list[Row]:
@@ -179,7 +182,7 @@ PANEL = Panel(
     filters=(Filter("status", "Status", tuple((s, s) for s in _STATUSES)),),
     actions=ACTIONS, item=_item, tabs=TABS, create=LAUNCH, more=_more, status="status",
     busy=lambda row: bool(row["OS-EXT-STS:task_state"]) or row["status"] == "BUILD",
-    empty="There are no instances yet. Launch one: it takes some seconds.")
+    empty="There are no instances yet. Launching one takes a few seconds.")
 
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/instances", title="All instances", menu="Admin", admin=True, create=None,

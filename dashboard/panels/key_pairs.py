@@ -7,6 +7,7 @@ from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Column, Create, Panel, Source
 from dashboard.panels.fields import deletion
+from dashboard.texts import Text
 
 _CREATE = (Field("name", "Name", required=True),
            Field("public_key", "Public key", "area", max_length=16000, placeholder="ssh-ed25519 AAAA…",
@@ -18,7 +19,7 @@ def _create(req, values: dict):
     body = {"name": values["name"], "type": "ssh"} | ({"public_key": values["public_key"]} if values["public_key"] else {})
     made = do(req, "POST", "compute", path("/v2.1/os-keypairs"), {"keypair": body}, "keypair")
     if values["public_key"]:
-        return f"{values['name']} was imported."
+        return Text("{name} was imported.", name=values["name"])
     response = webob.Response(made["private_key"], content_type="application/x-pem-file", charset="UTF-8")
     response.headers["Content-Disposition"] = 'attachment; filename="key.pem"'
     return response
@@ -32,4 +33,5 @@ PANEL = Panel(
     actions=(deletion("compute", lambda id: path("/v2.1/os-keypairs/{name}", id), bulk=True,
                       ask="{name} is deleted. Instances keep the public key that they have."),),
     item=lambda req, id: get("compute", path("/v2.1/os-keypairs/{name}", id), "keypair"), id="name",
-    tabs=(), create=Create("Create or import key pair", _CREATE, _create), empty="There are no key pairs yet.")
+    tabs=(), create=Create("Create or import key pair", _CREATE, _create),
+    empty="There are no key pairs yet. You log in to instances with one.")

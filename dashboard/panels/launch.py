@@ -10,6 +10,7 @@ from dashboard.asks import do, get, together
 from dashboard.forms import Field
 from dashboard.panel import Create
 from dashboard.panels.instance_actions import flavor_options
+from dashboard.texts import Text
 
 _SOURCES = (("image", "Image"), ("new-volume", "Image, copied to a new volume"), ("volume", "Volume"),
             ("snapshot", "Volume snapshot, copied to a new volume"))
@@ -57,15 +58,15 @@ def _fields(req) -> list[Field]:
               initial=[g["id"] for g in found["groups"] if g["name"] == "default"]),
         Field("key_name", "Key pair", "choice", section="Access", blank="None", options=[(k, k) for k in keys],
               initial=keys[0] if len(keys) == 1 else "",
-              help="" if keys else "Make or import one under Compute, Key pairs, to log in by ssh."),
+              help="" if keys else "Create or import one under Compute, Key pairs, to log in with SSH."),
         Field("user_data", "User data", "area", section="Configuration", rows=6, max_length=_USER_DATA_BYTES,
               placeholder="#cloud-config",
               help="A script (#!) or cloud-config (#cloud-config) that the instance runs at its first boot."),
-        Field("metadata", "Metadata", "area", help="One key=value a line.", max_length=20000),
+        Field("metadata", "Metadata", "area", help="One key=value per line.", max_length=20000),
         Field("config_drive", "Configuration drive", "check"),
         Field("server_group", "Server group", "choice", section="Placement", blank="None",
               options=forms.named(found["server_groups"])),
-        Field("hints", "Scheduler hints", "area", rows=2, help="One key=value a line.", max_length=4000)]
+        Field("hints", "Scheduler hints", "area", rows=2, help="One key=value per line.", max_length=4000)]
 
 
 def _check(values: dict) -> None:
@@ -78,7 +79,7 @@ def _check(values: dict) -> None:
         wrong["volume_gb"] = "The new volume needs a size."
     text = values["user_data"]
     if len(text.encode()) > _USER_DATA_BYTES:
-        wrong["user_data"] = f"At most {_USER_DATA_BYTES} bytes."
+        wrong["user_data"] = Text("Enter at most {most} bytes.", most=_USER_DATA_BYTES)
     elif text and not text.startswith(("#!", "#cloud-config", "#include", "#part-handler", "#cloud-boothook", "Content-Type:",
                                        "MIME-Version:", "## template:", "{")):
         wrong["user_data"] = "cloud-init would ignore this: its first line must be #cloud-config, or #! and a program."
@@ -119,7 +120,8 @@ def body(values: dict) -> dict:
 
 def _run(req, values: dict) -> str:
     do(req, "POST", "compute", path("/v2.1/servers"), body(values))
-    return f"{values['name']} is being built." if values["count"] == 1 else f"{values['count']} instances are being built."
+    return Text("{name} is being built.", name=values["name"]) if values["count"] == 1 else Text(
+        "{count} instances are being built.", count=values["count"])
 
 
 def _option(name: str, value: str) -> list[str]:

@@ -10,6 +10,6 @@ PANEL = Panel(
     columns=(Column("Instance", lambda r: [(f"/admin/instances/{r['instance_uuid']}/", r["instance_uuid"])], "links"),
              Column("Type", "migration_type"), Column("Status", "status", "status", "status"),
              Column("From", "source_compute", sort="source_compute"), Column("To", "dest_compute", sort="dest_compute"),
-             Column("Begun", "created_at", "time", "created_at"), Column("Changed", "updated_at", "time", "updated_at")),
+             Column("Started", "created_at", "time", "created_at"), Column("Updated", "updated_at", "time", "updated_at")),
     filters=(Filter("migration_type", "Type", tuple((t, t) for t in ("migration", "resize", "live-migration", "evacuation"))),),
     busy=lambda row: row["status"] in ("queued", "preparing", "running", "migrating", "accepted", "pre-migrating"))

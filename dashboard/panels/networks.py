@@ -9,15 +9,17 @@ from dashboard.asks import do, get, send, undo
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
 from dashboard.panels.fields import TARGET, deletion
+from dashboard.texts import Text
 
 _SUBNET = (
     Field("subnet_name", "Name of the subnet", section="Subnet"),
-    Field("cidr", "Addresses", placeholder="10.1.0.0/24", help="In CIDR notation. Empty: no subnet."),
-    Field("gateway", "Gateway", help="Empty: the first address. “none”: no gateway."),
+    Field("cidr", "Addresses", placeholder="10.1.0.0/24", help="In CIDR notation. Leave empty for a network without a subnet."),
+    Field("gateway", "Gateway", help="Leave empty for the first address, or enter “none” for no gateway."),
     Field("dhcp", "DHCP", "check", initial=True),
-    Field("pools", "Ranges for instances", "area", rows=2, max_length=4000, help="One start-end a line. Empty: all addresses."),
-    Field("dns", "DNS servers", "area", rows=2, max_length=1000, help="One address a line."),
-    Field("routes", "Host routes", "area", rows=2, max_length=4000, help="One destination,next hop a line."))
+    Field("pools", "Ranges for instances", "area", rows=2, max_length=4000,
+          help="One range per line, as start-end. Leave empty for all addresses."),
+    Field("dns", "DNS servers", "area", rows=2, max_length=1000, help="One address per line."),
+    Field("routes", "Host routes", "area", rows=2, max_length=4000, help="One route per line, as destination,next hop."))
 
 
 def _pairs(text: str, sign: str, names: tuple[str, str], field: str) -> list[dict]:
@@ -27,7 +29,7 @@ def _pairs(text: str, sign: str, names: tuple[str, str], field: str) -> list[dic
             continue
         first, middle, second = line.partition(sign)
         if not middle:
-            raise forms.Refused({field: f"“{line[:40]}” needs a “{sign}”."})
+            raise forms.Refused({field: Text("“{line}” needs a “{sign}”.", line=line[:40], sign=sign)})
         found.append({names[0]: first.strip(), names[1]: second.strip()})
     return found
 
@@ -56,7 +58,7 @@ def _create(req, values: dict) -> str:
         except errors.Error:
             undo(req, "network", path("/v2.0/networks/{id}", made["id"]))
             raise
-    return f"{values['name']} was created."
+    return Text("{name} was created.", name=values["name"])
 
 
 _NAMED = 100  # networks whose subnets are asked for by name, so that the URL is not too long; of more, all subnets are read
@@ -94,7 +96,7 @@ def _edit(req, id, values, row):
 
 def _new_subnet(req, id, values, row):
     if not values["cidr"]:
-        raise forms.Refused({"cidr": "This field is needed."})
+        raise forms.Refused({"cidr": "This field is required."})
     _add_subnet(req, id, values)
 
 
@@ -105,8 +107,8 @@ def _edit_subnet_fields(req, row):
                "dns": "\n".join(subnet["dns_nameservers"]),
                "routes": "\n".join(f"{r['destination']},{r['nexthop']}" for r in subnet["host_routes"])}
     return [TARGET, *(dataclasses.replace(f, initial=initial[f.name], section="",
-                                           help=f.help if f.name != "gateway" else "“none”: no "
-                                           "gateway.") for f in _SUBNET if f.name in initial)]
+                                           help=f.help if f.name != "gateway" else Text(
+                                               "Enter “none” for no gateway.")) for f in _SUBNET if f.name in initial)]
 
 
 def _edit_subnet(req, id, values, row):
@@ -116,8 +118,8 @@ def _edit_subnet(req, id, values, row):
 def _port_fields(req, row):
     own = session.required(req).project_id
     groups = send(req, get("network", path("/v2.0/security-groups", query={"project_id": own}), "security_groups"))
-    return [Field("name", "Name"), Field("fixed_ip", "Fixed IP address", help="Empty: any."),
-            Field("mac", "MAC address", help="Empty: one is made."), Field("up", "Enabled", "check", initial=True),
+    return [Field("name", "Name"), Field("fixed_ip", "Fixed IP address", help="Leave empty for any address."),
+            Field("mac", "MAC address", help="Leave empty to have one generated."), Field("up", "Enabled", "check", initial=True),
             Field("groups", "Security groups", "many", options=forms.named(groups),
                   initial=[g["id"] for g in groups if g["name"] == "default"])]
 
@@ -142,7 +144,7 @@ ACTIONS = (
     Action("delete-subnet", "Delete", _delete_subnet, (TARGET,), hidden=True, danger="danger", tab="subnets",
            ask="The subnet is deleted from {name}.", done="The subnet was deleted."),
     deletion("network", lambda id: path("/v2.0/networks/{id}", id), bulk=True,
-             ask="{name} is deleted with its subnets. Instances must have left it."),
+             ask="{name} is deleted with its subnets. No instance may be attached to it."),
 )
 
 
@@ -182,7 +184,8 @@ PANEL = Panel(
         Tab("ports", "Ports", _ports, tables=(Table("Ports", lambda found, row: found["ports"], (
             Column("Name", lambda p: [(f"/project/ports/{p['id']}/", p["name"] or p["id"])], "links"), *PORT_COLUMNS),
             "This network has no ports.", add=("port",)),))),
-    create=Create("Create network", _CREATE, _create), status="status", owner="project_id", empty="There are no networks yet.")
+    create=Create("Create network", _CREATE, _create), status="status", owner="project_id",
+    empty="There are no networks yet. Instances reach each other through networks.")
 
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/networks", title="All networks", menu="Admin", admin=True, create=None, owner="",

@@ -19,7 +19,7 @@ def _edit_port_fields(req, row):
             Field("secure", "Port security: only its own addresses, and the security groups", "check",
                   initial=row.get("port_security_enabled", True)),
             Field("groups", "Security groups", "many", options=groups, initial=row["security_groups"]),
-            Field("pairs", "Further allowed addresses", "area", rows=2, max_length=4000, help="One address or CIDR a line.",
+            Field("pairs", "Further allowed addresses", "area", rows=2, max_length=4000, help="One address or CIDR per line.",
                   initial="\n".join(p["ip_address"] for p in row.get("allowed_address_pairs", ())))]
 
 
@@ -44,7 +44,7 @@ PANEL = Panel(
              Column("Created", "created_at", "time", "created_at")),
     actions=(Action("edit", "Edit", _edit_port, _edit_port_fields, done="{name} was changed."),
              deletion("network", lambda id: path("/v2.0/ports/{id}", id), bulk=True,
-                      ask="{name} is deleted; an instance that uses it loses its interface.")),
+                      ask="{name} is deleted, and an instance that uses it loses its interface.")),
     item=lambda req, id: get("network", path("/v2.0/ports/{id}", id), "port"),
     tabs=(Tab("overview", "Overview", facts=(("Port", (
         Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "code"),

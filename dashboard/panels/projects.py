@@ -8,6 +8,7 @@ from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Tab
 from dashboard.panels.domains import domain_fields
 from dashboard.panels.fields import DESCRIPTION, TARGET, deletion, enabled, name_and_description
 from dashboard.panels.quotas import quota_fields, set_quotas
+from dashboard.texts import Text
 
 
 def _assignments(req, id: str) -> dict[str, Ask]:
@@ -20,7 +21,8 @@ def _members(found: dict, row: Row) -> list[Row]:
     for given in found["assignments"]:
         kind = "user" if "user" in given else "group"
         who = given[kind]
-        rows.append({"kind": kind, "name": who["name"], "domain": who.get("domain", {}).get("name"),
+        rows.append({"kind": Text("user") if kind == "user" else Text("group"), "name": who["name"], "domain": who.get("domain",
+            {}).get("name"),
                      "role": given["role"]["name"],
                      "key": f"{kind} {who['id']} {given['role']['id']}"})
     return sorted(rows, key=lambda r: (r["kind"], r["name"], r["role"]))
@@ -29,8 +31,8 @@ def _members(found: dict, row: Row) -> list[Row]:
 def _member_fields(req, row):
     found = together(req, users=get("identity", path("/v3/users"), "users"), groups=get("identity", path("/v3/groups"), "groups"),
                      roles=get("identity", path("/v3/roles"), "roles"))
-    who = [(f"user {u['id']}", f"{u['name']} (user)") for u in found["users"]]
-    who += [(f"group {g['id']}", f"{g['name']} (group)") for g in found["groups"]]
+    who = [(f"user {u['id']}", Text("{name} (user)", name=u["name"])) for u in found["users"]]
+    who += [(f"group {g['id']}", Text("{name} (group)", name=g["name"])) for g in found["groups"]]
     roles = forms.named(found["roles"])
     return [Field("who", "User or group", "choice", True, options=sorted(who, key=lambda pair: pair[1].lower())),
             Field("role", "Role", "choice", True, options=roles, initial=next((id for id, name in roles if name == "member"),
@@ -56,7 +58,7 @@ def _project(req, id: str, values: dict) -> None:
 
 def _create_project(req, values: dict) -> str:
     do(req, "POST", "identity", path("/v3/projects"), {"project": {k: v for k, v in values.items() if v != ""}})
-    return f"{values['name']} was created."
+    return Text("{name} was created.", name=values["name"])
 
 
 PANEL = Panel(
@@ -73,7 +75,8 @@ PANEL = Panel(
                ask="The role in {name} is taken away, and tokens that have it end.", done="The role was taken away."),
         Action("quotas", "Edit quotas", set_quotas, quota_fields, done="The quotas of {name} were changed."),
         Action("disable", "Disable", lambda req, id, values, row: _project(req, id, {"enabled": False}), when=enabled,
-               danger="danger", ask="Nobody can work in {name}. Its instances go on.", done="{name} is disabled."),
+               danger="danger", ask="Nobody can work in {name} any more. Its instances keep running.",
+               done="{name} is disabled."),
         Action("enable", "Enable", lambda req, id, values, row: _project(req, id, {"enabled": True}),
                when=lambda row: not row["enabled"], done="{name} is enabled."),
         deletion("identity", lambda id: path("/v3/projects/{name}", id), danger="name",
@@ -85,6 +88,6 @@ PANEL = Panel(
         Column("Enabled", "enabled", "yes"), Column("Tags", "tags", "lines"))),)),
         Tab("members", "Members", _assignments, tables=(Table("Members", _members, (
             Column("Name", "name"), Column("Kind", "kind"), Column("Domain", "domain"), Column("Role", "role")),
-            "It has no members.", target="key", actions=("remove-member",), add=("member",)),))),
+            "This project has no members.", target="key", actions=("remove-member",), add=("member",)),))),
     create=Create("Create project", lambda req: [Field("name", "Name", required=True, max_length=64), DESCRIPTION,
                                                  *domain_fields(req)], _create_project))

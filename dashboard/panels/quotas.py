@@ -9,7 +9,7 @@ COMPUTE = {"instances": "Instances", "cores": "VCPUs", "ram": "RAM in MiB", "key
            "server_groups": "Server groups",
            "server_group_members": "Members of a server group", "metadata_items": "Metadata of an instance"}
 VOLUME = {"volumes": "Volumes", "gigabytes": "Volume storage in GiB", "snapshots": "Snapshots",
-          "per_volume_gigabytes": "GiB of one volume"}
+          "per_volume_gigabytes": "Size of one volume in GiB"}
 NETWORK = {"network": "Networks", "subnet": "Subnets", "port": "Ports", "router": "Routers", "floatingip": "Floating IPs",
            "security_group": "Security groups", "security_group_rule": "Security group rules"}
 

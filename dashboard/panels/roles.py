@@ -5,11 +5,12 @@ from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Source
 from dashboard.panels.fields import DESCRIPTION, deletion, name_and_description
+from dashboard.texts import Text
 
 
 def _create_role(req, values: dict) -> str:
     do(req, "POST", "identity", path("/v3/roles"), {"role": values})
-    return f"{values['name']} was created."
+    return Text("{name} was created.", name=values["name"])
 
 
 PANEL = Panel(

@@ -8,6 +8,7 @@ from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
 from dashboard.panels.fields import TARGET, deletion
+from dashboard.texts import Text
 
 
 def external(req) -> list[dict]:
@@ -24,7 +25,7 @@ def _create(req, values: dict) -> str:
     if values["network"]:
         body["external_gateway_info"] = {"network_id": values["network"]}
     do(req, "POST", "network", path("/v2.0/routers"), {"router": body})
-    return f"{values['name']} was created."
+    return Text("{name} was created.", name=values["name"])
 
 
 def _put(req, id: str, body: dict) -> None:
@@ -95,7 +96,8 @@ ACTIONS = (
     Action("edit", "Edit", _edit, _edit_fields, done="{name} was changed."),
     Action("gateway", "Set gateway", _gateway, _gateway_fields, when=lambda row: not _outside(row), done="The gateway was set."),
     Action("clear-gateway", "Clear gateway", lambda req, id, values, row: _put(req, id, {"external_gateway_info": None}),
-           when=lambda row: bool(_outside(row)), danger="danger", ask="The networks of {name} lose their way outside.",
+           when=lambda row: bool(_outside(row)), danger="danger",
+           ask="The networks behind {name} lose their connection to the outside.",
            done="The gateway was cleared."),
     Action("interface", "Add interface", _add_interface, _interface_fields, tab="interfaces", done="The interface was added."),
     Action("remove-interface", "Remove", _remove_interface, (TARGET,), hidden=True, danger="danger", tab="interfaces",
@@ -133,7 +135,8 @@ PANEL = Panel(
         Tab("routes", "Static routes", tables=(Table("Static routes", lambda found, row: row["routes"], (
             Column("Destination", "destination", "code"), Column("Next hop", "nexthop", "code")), "No static routes.",
             target=lambda r: f"{r['destination']} {r['nexthop']}", actions=("remove-route",), add=("route",)),))),
-    create=Create("Create router", _create_fields, _create), status="status", empty="There are no routers yet.")
+    create=Create("Create router", _create_fields, _create), status="status",
+    empty="There are no routers yet. A router joins networks to each other and to the outside.")
 
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/routers", title="All routers", menu="Admin", admin=True, create=None,

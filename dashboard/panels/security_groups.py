@@ -9,6 +9,7 @@ from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
 from dashboard.panels.fields import TARGET, deletion
+from dashboard.texts import Text
 
 # name: (text, protocol, first port, last port)
 SERVICES: dict[str, tuple[str, str | None, int | None, int | None]] = {
@@ -35,11 +36,12 @@ def _rule_fields(req, row):
     groups = send(req, get("network", path("/v2.0/security-groups", query={"project_id": row["project_id"]}), "security_groups"))
     mine = req.remote_addr or ""
     return [
-        Field("service", "Service", "choice", True, options=[(name, text) for name, (text, *_) in SERVICES.items()]),
+        Field("service", "Service", "choice", True, options=tuple((name, text) for name, (text, *_) in SERVICES.items())),
         Field("direction", "Direction", "choice", True,
               options=(("ingress", "To the instance"), ("egress", "From the instance"))),
-        Field("remote", "The other side", "choice", True, options=(
-            ("any", "Anywhere"), ("me", f"My address ({mine})"), ("cidr", "An address range"), ("group", "A security group"))),
+        Field("remote", "Remote", "choice", True, options=(
+            ("any", "Anywhere"), ("me", Text("My address ({address})", address=mine)), ("cidr", "An address range"), ("group",
+                "A security group"))),
         Field("cidr", "Address range", placeholder="192.0.2.0/24"),
         Field("group", "Security group", "choice", blank="–", options=forms.named(groups)),
         Field("ethertype", "IP version", "choice", True, options=(("IPv4", "IPv4"), ("IPv6", "IPv6")),
@@ -60,7 +62,7 @@ def _add_rule(req, id, values, row):
         protocol = "ipv6-icmp"
     remote = values["remote"]
     if remote in ("cidr", "group") and not values[remote]:
-        raise forms.Refused({remote: "This field is needed."})
+        raise forms.Refused({remote: "This field is required."})
     rule = {"security_group_id": id, "direction": values["direction"], "ethertype": version, "protocol": protocol,
             "port_range_min": first, "port_range_max": last, "description": values["description"]}
     if remote == "me":
@@ -79,9 +81,9 @@ def service_of(rule: Row) -> str:
     of = (rule["protocol"], rule["port_range_min"], rule["port_range_max"])
     known = next((text for text, *what in SERVICES.values() if tuple(what) == of), None)
     if known:
-        return known
+        return Text(known)
     ports = "" if of[1] is None else f" {of[1]}" if of[1] == of[2] else f" {of[1]}–{of[2]}"
-    return f"{of[0] or 'Any protocol'}{ports}"
+    return f"{of[0]}{ports}" if of[0] else Text("Any protocol")
 
 
 def _edit_fields(req, row):
@@ -100,7 +102,7 @@ def _delete_rule(req, id, values, row):
 
 def _create(req, values: dict) -> str:
     do(req, "POST", "network", path("/v2.0/security-groups"), {"security_group": values})
-    return f"{values['name']} was created."
+    return Text("{name} was created.", name=values["name"])
 
 
 def _list(query: dict):
@@ -116,7 +118,7 @@ PANEL = Panel(
         Action("rule", "Add rule", _add_rule, _rule_fields, primary=True, tab="rules", done="The rule was added."),
         Action("edit", "Edit", _edit, _edit_fields, done="{name} was changed."),
         Action("delete-rule", "Delete", _delete_rule, (TARGET,), hidden=True, danger="danger", tab="rules",
-               ask="What this rule allows is no longer allowed, unless another rule does.", done="The rule was deleted."),
+               ask="What this rule allows is blocked, unless another rule allows it.", done="The rule was deleted."),
         deletion("network", lambda id: path("/v2.0/security-groups/{id}", id), when=lambda row: row["name"] != "default",
                  bulk=True,
                  ask="{name} is deleted with its rules. No instance may use it.")),
@@ -124,11 +126,12 @@ PANEL = Panel(
     tabs=(Tab("rules", "Rules", tables=(Table(
         "Rules", lambda found, row: sorted(row["security_group_rules"],
                                            key=lambda r: (r["direction"] != "ingress", r["ethertype"])), (
-            Column("Direction", lambda r: "To the instance" if r["direction"] == "ingress" else "From the instance"),
+            Column("Direction", lambda r: Text("To the instance") if r["direction"] == "ingress" else Text("From the instance")),
             Column("Service", service_of), Column("IP version", "ethertype"),
-            Column("The other side", lambda r: r["remote_ip_prefix"] or (r["remote_group_id"] and f"group {r['remote_group_id']}")
-                   or "anywhere"), Column("Description", "description")),
-        "Nothing is allowed.", actions=("delete-rule",), add=("rule",)),)),
+            Column("Remote", lambda r: r["remote_ip_prefix"] or (r["remote_group_id"] and Text("group {id}",
+                id=r["remote_group_id"]))
+                   or Text("anywhere")), Column("Description", "description")),
+        "This group allows no traffic.", actions=("delete-rule",), add=("rule",)),)),
         Tab("overview", "Overview", facts=(("Security group", (
             Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "code"),
             Column("Created", "created_at", "time"))),))),

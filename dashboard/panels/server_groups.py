@@ -5,9 +5,10 @@ from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Column, Create, Panel, Source
 from dashboard.panels.fields import deletion
+from dashboard.texts import Text
 
 _POLICIES = tuple((p, p) for p in ("soft-anti-affinity", "anti-affinity", "soft-affinity", "affinity"))
-_MOST = Field("most", "Most members on a host", "number", low=1, high=1000, help="For anti-affinity only.")
+_MOST = Field("most", "Maximum members per host", "number", low=1, high=1000, help="For anti-affinity only.")
 
 
 def _create_group(req, values: dict) -> str:
@@ -15,7 +16,7 @@ def _create_group(req, values: dict) -> str:
     if values["most"]:
         body["rules"] = {"max_server_per_host": values["most"]}
     do(req, "POST", "compute", path("/v2.1/os-server-groups"), {"server_group": body})
-    return f"{values['name']} was created."
+    return Text("{name} was created.", name=values["name"])
 
 
 PANEL = Panel(
@@ -29,4 +30,4 @@ PANEL = Panel(
     item=lambda req, id: get("compute", path("/v2.1/os-server-groups/{id}", id), "server_group"),
     create=Create("Create server group", (Field("name", "Name", required=True),
                                           Field("policy", "Policy", "choice", True, options=_POLICIES), _MOST), _create_group),
-    empty="There are no server groups yet.")
+    empty="There are no server groups yet. They keep instances together, or on different hosts.")

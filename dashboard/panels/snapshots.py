@@ -20,7 +20,8 @@ def _snapshot_volume(req, id, values, row):
 
 _SNAPSHOT_ACTIONS = (
     Action("volume", "Create volume", _snapshot_volume, (
-        Field("name", "Name"), Field("size", "Size in GiB", "number", low=1, high=100000, help="Empty: that of the snapshot.")),
+        Field("name", "Name"), Field("size", "Size in GiB", "number", low=1, high=100000,
+                                     help="Leave empty for the size of the snapshot.")),
         when=is_in("available"), done="The volume is being created."),
     Action("edit", "Edit", lambda req, id, values, row: do(req, "PUT", "volume", path("/v3/snapshots/{id}", id), {
         "snapshot": values}), _snapshot_edit_fields, done="{name} was changed."),
@@ -41,4 +42,5 @@ PANEL = Panel(
                                               "links"),
         Column("Created", "created_at", "time"),
         Column("Metadata", lambda r: shown(r["metadata"]), "lines"))),)),),
-    status="status", busy=lambda row: row["status"] in CHANGING, empty="There are no snapshots yet.")
+    status="status", busy=lambda row: row["status"] in CHANGING,
+    empty="There are no snapshots yet. Create one on the page of a volume.")

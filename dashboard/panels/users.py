@@ -9,6 +9,7 @@ from dashboard.panel import Action, Column, Create, Panel, Partly, Source, Tab, 
 from dashboard.panels.domains import domain_fields
 from dashboard.panels.fields import DESCRIPTION, deletion, enabled, name_and_description
 from dashboard.panels.projects import grant
+from dashboard.texts import Text
 
 
 def _user(req, id: str, values: dict) -> None:
@@ -28,7 +29,7 @@ def _create_user_fields(req):
     found = send(req, get("identity", path("/v3/projects"), "projects"))
     return [Field("name", "Name", required=True), DESCRIPTION, Field("email", "E-mail"), *_PASSWORDS,
             Field("project", "Project", "choice", blank="None", options=forms.named(found),
-                  help="The user becomes a member of it, and begins there."), *domain_fields(req)]
+                  help="The user becomes a member of this project, and starts there after login."), *domain_fields(req)]
 
 
 def _create_user(req, values: dict) -> str:
@@ -37,14 +38,14 @@ def _create_user(req, values: dict) -> str:
                                                ("project", "default_project_id")) if values[of]})
     roles = send(req, get("identity", path("/v3/roles", query={"name": "member"}), "roles")) if values["project"] else []
     if values["project"] and not roles:
-        raise forms.Refused({"project": "There is no role “member” that the user could get there."})
+        raise forms.Refused({"project": "There is no role “member” to give to the user."})
     made = do(req, "POST", "identity", path("/v3/users"), {"user": body}, "user")
     if roles:
         try:
             grant(req, values["project"], f"user {made['id']}", roles[0]["id"], "PUT")
         except errors.Error as error:
-            return Partly(f"{values['name']} was created, but is not a member of the project: {error}")
-    return f"{values['name']} was created."
+            return Partly("{name} was created, but is not a member of the project: {error}", name=values["name"], error=error)
+    return Text("{name} was created.", name=values["name"])
 
 
 def _edit_user_fields(req, row):
@@ -70,7 +71,7 @@ PANEL = Panel(
         Action("enable", "Enable", lambda req, id, values, row: _user(req, id, {"enabled": True}),
                when=lambda row: not row["enabled"], done="{name} is enabled."),
         deletion("identity", lambda id: path("/v3/users/{name}", id), bulk=True,
-                 ask="{name} is deleted, with the credentials. This cannot be undone.")),
+                 ask="{name} is deleted, with all credentials. This cannot be undone.")),
     item=lambda req, id: get("identity", path("/v3/users/{name}", id), "user"),
     tabs=(Tab("overview", "Overview", facts=(("User", (
         Column("ID", "id", "code"), Column("Description", lambda r: r.get("description")),
@@ -81,8 +82,9 @@ PANEL = Panel(
             "user.id": id, "include_names": "true"}), "role_assignments")}, tables=(Table(
                 "Roles", lambda found, row: found["assignments"], (
                     Column("Role", lambda a: a["role"]["name"]),
-                    Column("In", lambda a: next((f"{kind} {of['name']}" for kind, of in a["scope"].items() if isinstance(
-                        of, dict) and "name" in of), "the system"))), "No roles.", target=lambda a: a["role"]["id"]),)),
+                    Column("In", lambda a: next((Text("{kind} {name}", kind=Text(kind), name=of["name"]) for kind, of in a[
+                        "scope"].items() if isinstance(of, dict) and "name" in of), Text("the system")))), "No roles.",
+                target=lambda a: a["role"]["id"]),)),
         Tab("groups", "Groups", lambda req, id: {"groups": get("identity", path("/v3/users/{name}/groups", id), "groups")},
             tables=(Table("Groups", lambda found, row: found["groups"],
                           (Column("Name", "name"), Column("Description", "description")),

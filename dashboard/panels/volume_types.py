@@ -6,13 +6,14 @@ from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Source
 from dashboard.panels.fields import deletion, edited, pairs_field, shown
+from dashboard.texts import Text
 
 
 def _create_type(req, values: dict) -> str:
     do(req, "POST", "volume", path("/v3/types"), {"volume_type": {
         "name": values["name"], "description": values["description"], "os-volume-type-access:is_public": values["public"],
         "extra_specs": forms.pairs(values["specs"], "specs")}})
-    return f"{values['name']} was created."
+    return Text("{name} was created.", name=values["name"])
 
 
 def _edit_type(req, id, values, row):
@@ -48,4 +49,4 @@ PANEL = Panel(
     create=Create("Create volume type", (
         Field("name", "Name", required=True), Field("description", "Description"),
         Field("public", "Public", "check", initial=True),
-        Field("specs", "Extra specs", "area", help="One key=value a line.", max_length=20000)), _create_type))
+        Field("specs", "Extra specs", "area", help="One key=value per line.", max_length=20000)), _create_type))

@@ -8,6 +8,7 @@ from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Filter, Panel, Row, Source, Tab, Table
 from dashboard.panels.fields import deletion, edited, pairs_field, shown
+from dashboard.texts import Text
 
 _STATUSES = ("available", "in-use", "creating", "deleting", "error", "reserved", "maintenance")
 CHANGING = ("creating", "deleting", "attaching", "detaching", "extending", "downloading", "uploading", "reserved")
@@ -36,7 +37,7 @@ def _create_fields(req):
         volumes=get("volume", path("/v3/volumes", query={"limit": 1000}), "volumes"),
         zones=get("volume", path("/v3/os-availability-zone"), "availabilityZoneInfo"))
     return [Field("name", "Name"), Field("description", "Description"),
-            Field("size", "Size in GiB", "number", low=1, high=100000, initial=1, help="Empty: that of its source."),
+            Field("size", "Size in GiB", "number", low=1, high=100000, initial=1, help="Leave empty for the size of its source."),
             Field("source", "Source", "choice", options=(("", "None: an empty volume"), ("image", "Image"), ("snapshot",
                                                                                                              "Snapshot"),
                                                          ("volume", "Volume"))),
@@ -63,7 +64,7 @@ def _create(req, values: dict) -> str:
     if source:
         body[_SOURCES[source]] = values[source]
     do(req, "POST", "volume", path("/v3/volumes"), {"volume": body})
-    return f"{values['name'] or 'The volume'} is being created."
+    return Text("{name} is being created.", name=values["name"] or Text("The volume"))
 
 
 def _edit_fields(req, row):
@@ -78,7 +79,8 @@ def _edit(req, id, values, row):
 
 
 def _extend_fields(req, row):
-    return [Field("size", "New size in GiB", "number", True, f"It has {row['size']} GiB.", low=row["size"] + 1, high=100000,
+    return [Field("size", "New size in GiB", "number", True, Text("It has {size} GiB.", size=row["size"]), low=row["size"] + 1,
+                  high=100000,
                   initial=row["size"] + 1)]
 
 
@@ -138,14 +140,15 @@ _STATUS = Field("status", "Status", "choice", True, options=tuple((s, s) for s i
 ACTIONS = (
     Action("attach", "Attach", _attach, _attach_fields, when=is_in("available"), primary=True, done="{name} is being attached."),
     Action("detach", "Detach", _detach, _detach_fields, when=is_in("in-use"), danger="danger", done="{name} is being detached.",
-           ask="{name} is taken from the instance. Unmount it there first, or what is not yet written may be lost."),
+           ask="{name} is detached from the instance. Unmount it there first, or data may be lost."),
     Action("edit", "Edit", _edit, _edit_fields, done="{name} was changed."),
     Action("extend", "Extend", _extend, _extend_fields, when=is_in("available", "in-use"), done="{name} is being extended."),
     Action("snapshot", "Create snapshot", _snapshot, _SNAPSHOT_FIELDS, when=is_in("available", "in-use"),
-           ask="If an instance uses {name}, the snapshot is as after a power cut.", done="The snapshot is being created."),
+           ask="If an instance is using {name}, the snapshot will be as after a power failure.",
+           done="The snapshot is being created."),
     Action("flags", "Set bootable or read-only", _bootable, _bootable_fields, done="{name} was changed."),
     Action("reset", "Reset status", _reset, (_STATUS,), admin=True, danger="danger",
-           ask="Only what the database says about {name} is changed.", done="The status was reset."),
+           ask="This changes only what the database says about {name}.", done="The status was reset."),
     deletion("volume", lambda id: path("/v3/volumes/{id}", id), bulk=True, danger="name",
              when=is_in("available", "error", "error_deleting", "error_extending", "maintenance"),
              ask="Everything on {name} is lost. This cannot be undone.", done="{name} is being deleted."),
@@ -186,7 +189,8 @@ PANEL = Panel(
                       "No snapshots.",
                   add=("snapshot",)),))),
     create=Create("Create volume", _create_fields, _create), more=_more, status="status",
-    busy=lambda row: row["status"] in CHANGING, empty="There are no volumes yet.")
+    busy=lambda row: row["status"] in CHANGING,
+    empty="There are no volumes yet. A volume is a disk that outlives the instances that use it.")
 
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/volumes", title="All volumes", menu="Admin", admin=True, create=None,

@@ -158,7 +158,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 for (const name of ["htmx:sendError", "htmx:responseError"]) {
   document.addEventListener(name, (event) => {
     if (event.detail.target === body && event.detail.xhr.responseText) return; // the dialog says what failed
-    document.getElementById("announce").textContent = "The dashboard could not be reached. Try again in a moment.";
+    const announce = document.getElementById("announce");
+    announce.textContent = announce.dataset.unreachable;
   });
 }
 document.addEventListener("htmx:afterOnLoad", (event) => {

@@ -142,7 +142,7 @@ def test_a_snapshot_becomes_an_image(cloud, browser, server):
 
 def test_a_floating_ip_is_associated_with_an_instance(cloud, browser, server):
     browser.open("/project/floating_ips/create/").post("/project/floating_ips/create/")
-    address = re.search(r"([\d.]+) is yours", browser.words())[1]
+    address = re.search(r"([\d.]+) was allocated", browser.words())[1]
     browser.do(f"{LIST}{server}/associate/")
     assert address in browser.open(f"{LIST}{server}/?tab=interfaces").words()
     wait_for(lambda: f"{LIST}{server}/disassociate/" in browser.open(f"{LIST}{server}/").text, 10, what="compute to know it")

@@ -135,7 +135,7 @@ def test_actions_open_in_a_dialog_and_lead_back(cloud, chromium, things):
     # A mistake keeps the dialog open, with what was typed.
     volume = things["/project/volumes"]
     page.goto(f"{base}/project/volumes/{volume}/")
-    page.locator("details.menu summary").click()
+    page.locator("main details.menu summary").click()
     page.get_by_role("link", name="Delete", exact=True).click()
     dialog.get_by_role("textbox").fill("wrong")
     dialog.get_by_role("button", name="Delete").click()
@@ -237,8 +237,8 @@ def test_a_form_is_sent_once(cloud, chromium):
     assert page.evaluate(PRESSED, 3) == 1
     page.on("request", lambda request: posted.append(request.url) if request.method == "POST" else None)
     page.goto(f"{base}/project/security_groups/{group}/")
-    page.locator("details.menu summary").click()
-    page.locator("details.menu").get_by_role("link", name="Delete").click()
+    page.locator("main details.menu summary").click()
+    page.locator("main details.menu").get_by_role("link", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Delete").wait_for()
     page.evaluate("for (const _ of '123') document.querySelector('#dialog-body button.danger').click()")
     page.get_by_text("once was deleted").wait_for()

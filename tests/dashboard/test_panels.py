@@ -50,7 +50,7 @@ def test_a_volume_and_its_snapshot(cloud, browser):
     browser.do(snapshot + "/delete/")
     wait_for(lambda: not browser.open("/project/snapshots/").row("renamed"), 10, what="the snapshot to go")
     browser.refused(own + "/delete/", confirm_name="wrong")
-    assert browser.status == 400 and "This is not its name" in browser.words()
+    assert browser.status == 400 and "This is not the name" in browser.words()
     browser.post(own + "/delete/", confirm_name="paged")
     wait_for(lambda: not browser.open(volumes).row("paged"), 10, what="the volume to go")
     browser.open(volumes + "create/").post(volumes + "create/", name="kept", size="many")
@@ -145,7 +145,7 @@ def test_a_network_with_subnets_ports_and_a_router(cloud, browser):
 
 def test_floating_ips(cloud, browser):
     made(browser, "/project/floating_ips")
-    address = re.search(r"([\d.]+) is yours", browser.words())[1]
+    address = re.search(r"([\d.]+) was allocated", browser.words())[1]
     own = "/project/floating_ips/" + browser.id_of(address)
     browser.do(own + "/edit/", description="of tests")
     browser.do(own + "/associate/")
@@ -173,7 +173,7 @@ def test_rules_are_written_as_services(cloud, browser):
     words = browser.open(own + "/").words()
     assert "SSH IPv4 127.0.0.1/32" in words and "HTTPS IPv4 anywhere" in words and "tcp 8000–8010" in words
     assert browser.refused(own + "/rule/", service="ssh", remote="cidr").status == 400
-    assert "This field is needed" in browser.words()
+    assert "This field is required" in browser.words()
     rule = rules["security_group_rules"][0]["id"]
     browser.do(f"{own}/delete-rule/?target={rule}")
     assert browser.path == own + "/?tab=rules"
@@ -288,7 +288,7 @@ def test_who_may_what_is_managed(cloud, browser):
     browser.do(group + "/edit/", name="team")
     browser.do(role + "/edit/", name="captain")
     browser.do(f"{group}/remove-user/?target={user.rsplit('/', 1)[1]}")
-    assert "It has no users" in browser.open(group + "/").words()
+    assert "This group has no users" in browser.open(group + "/").words()
     browser.do(user + "/delete/")
     browser.do(group + "/delete/")
     browser.do(role + "/delete/", confirm_name="captain")
@@ -380,7 +380,7 @@ def test_several_volumes_are_deleted_when_their_number_is_typed(cloud, browser):
     assert len(chosen) == 2, "the search is the API's"
     fields = {"csrfmiddlewaretoken": browser.csrf(), "verb": "delete", "id": chosen}
     assert "2 chosen" in browser.open("/project/volumes/", fields).words()
-    assert "This is not their number" in browser.open("/project/volumes/", {**fields, "confirmed": "1"}).words()
+    assert "This is not the number of items" in browser.open("/project/volumes/", {**fields, "confirmed": "1"}).words()
     assert "2 of 2 accepted" in browser.open("/project/volumes/", {**fields, "confirmed": "2"}).words()
     wait_for(lambda: "Nothing matches" in browser.open("/project/volumes/?q=several-").words(), 10, what="them to go")
 

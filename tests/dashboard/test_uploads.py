@@ -43,7 +43,7 @@ def test_a_refused_upload_leaves_nothing_and_keeps_what_was_typed(cloud, browser
         assert answer.status == 400 and 'value="lies"' in answer.data.decode()
         assert not cloud.client.find("image", "images", "lies")
     answer = send(browser, fields(form, name="", properties="no sign"))
-    assert answer.status == 400 and "This field is needed" in answer.data.decode() and "no sign" in answer.data.decode()
+    assert answer.status == 400 and "This field is required" in answer.data.decode() and "no sign" in answer.data.decode()
     answer = send(browser, fields(form, name="kept", properties="no sign"))
     assert answer.status == 400 and 'value="kept"' in answer.data.decode()
     assert not cloud.client.find("image", "images", "kept")
