@@ -1,5 +1,6 @@
 """libvirt keeps the contract of drivers, with guests that boot, a tgtd of the test's own and a tap."""
 
+import base64
 import os
 import pathlib
 import shutil
@@ -12,6 +13,7 @@ from common import conf as conf_module
 from common.periodic import wait_for
 from common.vault import seal_chap
 from compute_agent import conf, virt
+from compute_agent.virt.base import Injection
 from deploy import host
 from tests.compute.virt_contract import UUID, Kit, VirtContract
 from volume import conf as volume_conf
@@ -79,3 +81,10 @@ class TestLibvirt(VirtContract):
         made.driver.destroy(UUID)
         made.driver.remove_files(UUID)
         host.run("ip", "link", "del", tap, check=False)
+
+    def test_what_is_injected_is_there_when_a_guest_first_boots(self, kit):
+        banner = {"path": "/etc/issue", "contents": base64.b64encode(b"injected into this image\n").decode()}
+        kit.driver.prepare_disk(kit.instance, kit.files, Injection(-1, (banner,), "ssh-ed25519 AAAA me"))
+        kit.driver.spawn(kit.instance, [], [], None)
+        kit.booted()
+        assert b"injected into this image" in kit.driver.console_output(UUID)
