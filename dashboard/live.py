@@ -91,8 +91,14 @@ class Streams:
 
     def events(self, stream: Stream) -> typing.Iterator[bytes]:
         """What the browser gets. A comment now and then shows whether it is still there."""
+        found = self._events(stream)
+        next(found)  # only a generator that has begun closes its stream, and the answer to HEAD is closed without being read
+        return found
+
+    def _events(self, stream: Stream) -> typing.Iterator[bytes]:
         until = time.monotonic() + STREAM_S
         try:
+            yield b""
             yield f"retry: {RETRY_MS}\n\n".encode()
             while not stream.ended and time.monotonic() < until and self.hears() and not self._is_over(stream.session):
                 if not stream.told.wait(BEAT_S):

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import threading
-import time
 
 import pytest
 import urllib3
@@ -25,8 +24,14 @@ ELSEWHERE = dataclasses.replace(PLAIN, project_id=OTHER, id="another")
 
 
 @pytest.fixture
-def streams():
-    return Streams(lambda session: session.expires_at <= time.time())
+def over() -> set[str]:
+    """The ids of sessions that have ended."""
+    return set()
+
+
+@pytest.fixture
+def streams(over):
+    return Streams(lambda session: session.id in over)
 
 
 def told(stream) -> set[str]:
@@ -67,10 +72,10 @@ def test_an_event_has_kinds_and_nothing_else(streams):
     assert next(events) == b"event: changed\ndata: servers volumes\n\n"
 
 
-def test_a_stream_ends_with_its_session(streams):
-    events = streams.events(streams.open(dataclasses.replace(PLAIN, expires_at=time.time() + 0.2), everyone=False))
+def test_a_stream_ends_with_its_session(streams, over):
+    events = streams.events(streams.open(PLAIN, everyone=False))
     next(events)
-    time.sleep(0.3)
+    over.add(PLAIN.id)
     streams.publish([{"kind": "servers", "project_id": PROJECT}])
     assert list(events) == [] and len(streams) == 0
 
@@ -80,6 +85,12 @@ def test_a_stream_of_a_page_that_was_left_is_forgotten(streams):
     next(events)
     events.close()
     assert len(streams) == 0
+
+
+def test_a_stream_that_nobody_reads_is_forgotten():
+    dashboard = Dashboard({"GET /v3/auth/projects": {"projects": []}})
+    assert dashboard.send("/live/", method="HEAD", **EVENTS).status_int == 200
+    assert len(dashboard.service.streams) == 0
 
 
 def test_a_session_has_few_streams_and_the_newest_counts(streams):
