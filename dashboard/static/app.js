@@ -45,7 +45,7 @@ document.addEventListener("keydown", (event) => {
     const at = items.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
     items[(at + items.length) % items.length].focus();
   }
-  if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !dialog.open) {
+  if (event.key?.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !dialog.open) {
     const search = document.getElementById("search");
     if (search) { event.preventDefault(); search.click(); }
   }
@@ -86,7 +86,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
 // What a page shows is asked for again when the server says that something of its kind has changed. Without that stream, or
 // if it says nothing for long, a page with something that is changing asks by itself.
 const POLL_MS = 3000, STREAMING_POLL_MS = 15000, RETRY_MS = 60000;
-let stream = null, asked = Date.now(), failed = 0, wanted = false, focused = "";
+let stream = null, asked = Date.now(), failed = 0, missed = false, wanted = false, focused = "";
 
 function live() { return document.querySelector("[data-live]"); }
 
@@ -98,7 +98,11 @@ function watch() {
     const kinds = live()?.dataset.live.split(" ") ?? [];
     if (event.data.split(" ").some((kind) => kinds.includes(kind))) { wanted = true; refresh(); }
   });
+  stream.addEventListener("open", () => { // after a pause, in which nobody told of changes
+    if (missed) { missed = false; wanted = true; refresh(); }
+  });
   stream.addEventListener("error", () => {
+    missed = true;
     if (stream?.readyState === EventSource.CLOSED) { stream = null; failed = Date.now(); }
   });
 }
@@ -174,7 +178,8 @@ function sayEnd() {
 setInterval(sayEnd, 10000);
 document.addEventListener("stayed", (event) => {
   ending.dataset.ends = event.detail.value;
-  ending.querySelector("p").firstChild.textContent = `Your session ends at ${new Date(event.detail.value * 1000).toISOString().slice(11, 16)} UTC. `;
+  const time = new Date(event.detail.value * 1000).toISOString().slice(11, 16);
+  ending.querySelector("span").textContent = ending.dataset.text.replace("{time}", time);
   sayEnd();
   dialog.close();
 });

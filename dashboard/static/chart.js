@@ -3,9 +3,11 @@
 
 const HEIGHT = 150;
 
-function drawCharts() {
+function drawCharts(again) {
   for (const table of document.querySelectorAll("table[data-chart]")) {
     const place = table.closest("section").querySelector("[data-charts]");
+    const drawn = place?.childElementCount > 0;
+    if (drawn && !again) continue;
     const rows = [...table.tBodies[0].rows];
     if (!place || !rows.length) continue;
     const shade = getComputedStyle(document.documentElement);
@@ -20,7 +22,7 @@ function drawCharts() {
       figure.appendChild(document.createElement("figcaption")).textContent = head.textContent;
       const canvas = figure.appendChild(document.createElement("div"));
       canvas.setAttribute("role", "img");
-      canvas.setAttribute("aria-label", `${head.textContent}: at most ${Math.max(...values)}. The numbers are in the table below.`);
+      canvas.setAttribute("aria-label", place.dataset.about.replace("{what}", head.textContent).replace("{most}", Math.max(...values)));
       const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
       const made = new uPlot({
         width: Math.max(200, figure.clientWidth), height: HEIGHT, legend: { show: false }, cursor: { show: false },
@@ -30,10 +32,10 @@ function drawCharts() {
       }, [at, values], canvas);
       new ResizeObserver(() => made.setSize({ width: Math.max(200, figure.clientWidth), height: HEIGHT })).observe(figure);
     });
-    table.closest("details").open = false;
+    if (!drawn) table.closest("details").open = false;
   }
 }
 
-drawCharts();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);
-document.addEventListener("htmx:afterSwap", drawCharts);
+drawCharts(false);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawCharts(true));
+document.addEventListener("htmx:afterSwap", () => drawCharts(false));

@@ -47,7 +47,7 @@ def test_a_service_that_is_away_is_left_out():
 
 def test_one_letter_asks_nobody():
     dashboard = Dashboard(ANSWERS)
-    assert "Type the beginning" in words(dashboard.send("/search/?q=~").text) and not dashboard.apis.sent
+    assert "Type a part" in words(dashboard.send("/search/?q=~").text) and not dashboard.apis.sent
     assert "Nothing was found" in words(dashboard.send("/search/?q=nowhere").text)
 
 
