@@ -2,14 +2,16 @@
 
 from common import errors
 from common.server_states import DELETING, SHELVED_OFFLOADED
-from conductor.db import evacuations, machine, operations, rebuilds, resizes, shelving
+from conductor.db import evacuations, live_migrations, machine, operations, rebuilds, resizes, shelving
 
 # {kind of operation: its steps that must not be left by a reset}. An offloading removes the server's disk from its host; an
 # evacuation ends what the guest on the former host can write to, before the server can be started on its new host; a rebuild
-# replaces the attachment of the volume that the server boots from, and what the volume has.
+# replaces the attachment of the volume that the server boots from, and what the volume has. A move may have started the guest on
+# its new host, which would lose what it has written there, as long as the row does not name that host.
 GUARDED: dict[str, tuple[str, ...]] = {
     shelving.OFFLOAD: ("remove", "disconnect"), evacuations.EVACUATE: ("disconnect", "fence"),
-    rebuilds.REBUILD_VOLUME: ("reserve", "request", "reimage")}
+    rebuilds.REBUILD_VOLUME: ("reserve", "request", "reimage"),
+    resizes.MIGRATE: ("start",), resizes.REVERT: ("start",), live_migrations.KIND: ("migrate",)}
 
 
 def reset(connection, ctx, row: dict, vm_state: str) -> None:
@@ -26,7 +28,8 @@ def reset(connection, ctx, row: dict, vm_state: str) -> None:
     for operation in operations.of_server(connection, uuid):
         if operation["step"] in GUARDED.get(operation["kind"], ()):
             raise errors.Conflict(f"The state of instance {uuid} cannot be reset in the step {operation['step']} of the "
-                                  f"operation {operation['kind']}. Wait until it has ended, or delete the server.")
+                                  f"operation {operation['kind']}. Wait until it has ended, delete the server, or evacuate it if "
+                                  "its host is down.")
     machine.reset(connection, uuid, vm_state)
     resizes.leave(connection, ctx, uuid)
     if row["shelved_image_id"]:

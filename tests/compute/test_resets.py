@@ -1,9 +1,9 @@
-"""Resets of a server's state while it is shelved or evacuated."""
+"""Resets of a server's state while it is shelved, evacuated or moved."""
 
 import pytest
 
 from common import context, db, errors
-from conductor.db import instances, machine, models, operations, resets, shelving
+from conductor.db import instances, live_migrations, machine, models, operations, resets, resizes, shelving
 from conductor.operations import kinds
 from tests.compute.test_guests import ROW
 
@@ -22,7 +22,7 @@ def insert(database, **values) -> dict:
     with database.writer() as connection:
         connection.execute(models.instances.insert().values({
             **ROW, "uuid": "s", "host": "one", "power_state": 4, "created_at": at, "updated_at": at, **values}))
-        return instances.find(connection, "s")
+        return instances.find(connection, values.get("uuid", "s"))
 
 
 def reset(database) -> None:
@@ -77,3 +77,27 @@ def test_an_offloaded_server_is_not_reset(database, begins):
             machine.begin(connection, "s", "unshelve")
     with pytest.raises(errors.Conflict, match="no host has its disk"):
         reset(database)
+
+
+@pytest.mark.parametrize("phase", [operations.FORWARD, operations.UNDO])
+@pytest.mark.parametrize(("kind", "free", "guarded"), [
+    (resizes.MIGRATE, ("", "claim", "stop", "copy", "disconnect"), "start"), (resizes.REVERT, ("stop", "remove"), "start"),
+    (live_migrations.KIND, ("", "prepare", "arrive"), "migrate")])
+def test_a_server_whose_guest_may_run_on_its_new_host_already_is_not_reset(database, kind, free, guarded, phase):
+    for step in (guarded, *free):
+        uuid = f"s-{step}"
+        insert(database, uuid=uuid, vm_state="active", task_state="resize_finish", hostname=uuid)
+        with database.writer() as connection:
+            operation_id = operations.begin(connection, CTX, kind, uuid, 0, {})
+            connection.execute(models.operations.update().where(models.operations.c.id == operation_id).values(
+                step=step, phase=phase))
+            row = instances.find(connection, uuid)
+        if step in free:
+            with database.writer() as connection:
+                resets.reset(connection, CTX, row, "active")
+            continue
+        with pytest.raises(errors.Conflict, match=f"in the step {guarded} of the operation {kind}"), \
+                database.writer() as connection:
+            resets.reset(connection, CTX, row, "active")
+        with database.reader() as connection:
+            assert instances.states_of(connection, uuid)["task_state"] == "resize_finish"
