@@ -7,7 +7,7 @@ import random
 import threading
 import time
 
-from common import context, periodic
+from common import context, errors, periodic
 from common.server_states import CRASHED, NOSTATE, SEEN, SHUTDOWN, WITH_GUEST
 from compute_agent.rpcapi import AgentAPI
 
@@ -48,6 +48,16 @@ class Heartbeat(periodic.Heartbeat):
         self.missing = threading.Event()  # a guest that was there at the last look is there no more
         self._seen: dict[str, int] = {}
         self._sequence, self._sent_at = 0, float("-inf")
+        self._unanswered = 0  # looks since the hypervisor answered
+
+    def _look(self) -> dict[str, int]:
+        """The guests whose power state changed."""
+        seen = {u: p for u, p in self.agent.driver.power_states().items() if u not in self.agent.resuming}
+        changed = {u: p for u, p in seen.items() if self.reported.get(u) != p and (p not in ENDED or self._seen.get(u) == p)}
+        if set(self._seen) - set(seen):
+            self.missing.set()
+        self._seen = seen
+        return changed
 
     def report_all(self) -> None:
         """Tell every guest's power state with the next look, as if none had been told."""
@@ -58,14 +68,18 @@ class Heartbeat(periodic.Heartbeat):
             return
         if self._sent_at + self.agent.conf.service_down_time / 2 < time.monotonic() and self._sequence:
             self.agent.fence.pass_through()
-        changed: dict[str, int] = {}
-        if self.agent.guests_known.is_set():
-            seen = {u: p for u, p in self.agent.driver.power_states().items() if u not in self.agent.resuming}
-            changed = {u: p for u, p in seen.items() if self.reported.get(u) != p and (p not in ENDED or self._seen.get(u) == p)}
-            if set(self._seen) - set(seen):
-                self.missing.set()
-            self._seen = seen
+        told_unusable = self._unanswered > 1
+        try:
+            changed = self._look() if self.agent.guests_known.is_set() else {}
+            self._unanswered = 0
+        except errors.ServiceUnavailable as error:
+            self._unanswered += 1
+            if self._unanswered == 1:
+                LOG.warning("%s", error)
+                return
+            changed = {}
         early = self.interval_s < self.steady_s  # whoever listens may have started after this agent
+        early |= told_unusable != (self._unanswered > 1)
         if not early and not set(changed) & set(self.reported) and time.monotonic() - self._sent_at < self.report_s - 1:
             return
         with idle(self.agent, changed) as still:

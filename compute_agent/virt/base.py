@@ -43,7 +43,8 @@ class VirtDriver:
     def host_resources(self) -> dict:
         """{"hypervisor_hostname", "vcpus", "memory_mb", "local_gb", "facts"}.
 
-        ``facts["unusable"]`` is true while the hypervisor can run no new guests; ``facts["unsupported"]`` lists ``unsupported``.
+        ``facts["unusable"]`` is true while the hypervisor can run no new guests or does not answer, and ``facts["problem"]`` says
+        why; ``facts["unsupported"]`` lists ``unsupported``.
         """
         raise AssertionError
 

@@ -12,6 +12,8 @@ from conductor.db import hosts, machine, models
 
 NODES, SERVICES, INSTANCES = models.compute_nodes, models.services, models.instances
 BINARY = "nova-compute"
+AUTO = "AUTO: "  # begins the reason for which a service is disabled without an operator
+_NEW = {"disabled": False, "disabled_reason": None}
 
 
 @dataclasses.dataclass
@@ -47,7 +49,7 @@ def write(connection, reports: dict[str, Report], zone: str) -> list[str]:
     :returns: the hosts that lost a heartbeat, and perhaps a change of power state with it
     """
     known = {row["host"]: row for row in rows.many(connection, sa.select(
-        SERVICES.c.host, SERVICES.c.report_sequence, SERVICES.c.rpc_version, NODES.c.report_digest).select_from(
+        SERVICES.c.host, SERVICES.c.report_sequence, SERVICES.c.rpc_version, SERVICES.c.disabled, SERVICES.c.disabled_reason, NODES.c.report_digest).select_from(
         SERVICES.outerjoin(NODES, NODES.c.host == SERVICES.c.host)).where(
         SERVICES.c.binary == BINARY, SERVICES.c.host.in_(sorted(reports))))}
     if known:
@@ -62,11 +64,24 @@ def write(connection, reports: dict[str, Report], zone: str) -> list[str]:
         if host in known and known[host]["rpc_version"] != report.rpc_version:
             connection.execute(sa.update(SERVICES).where(SERVICES.c.binary == BINARY, SERVICES.c.host == host).values(
                 rpc_version=report.rpc_version))
+        _disable(connection, host, report.resources["facts"], known.get(host, _NEW))
         digest = _digest(report.resources)
         if host not in known or known[host]["report_digest"] != digest:
             hosts.report(connection, host, report.resources)
             connection.execute(sa.update(NODES).where(NODES.c.host == host).values(report_digest=digest))
     return sorted(h for h, report in reports.items() if h in known and not report.follows(known[h]["report_sequence"]))
+
+
+def _disable(connection, host: str, facts: dict, service: dict) -> None:
+    """Disable the compute service of a host whose hypervisor can run no new guests, and enable it when that has ended, as Nova does.
+    What an operator has disabled stays so."""
+    unusable, disabled = bool(facts.get("unusable")), service["disabled"]
+    if unusable == disabled or disabled and not (service["disabled_reason"] or "").startswith(AUTO):
+        return
+    reason = f"{AUTO}{facts.get('problem') or 'The hypervisor cannot be used.'}"[:255] if unusable else None
+    connection.execute(sa.update(SERVICES).where(
+        SERVICES.c.binary == BINARY, SERVICES.c.host == host, SERVICES.c.disabled == disabled).values(
+        disabled=unusable, disabled_reason=reason))
 
 
 def _digest(resources: dict) -> str:

@@ -16,7 +16,7 @@ from compute_agent.orphans import OrphanReconciler
 from compute_agent.powersync import Heartbeat, PowerSync
 from compute_agent.resume import GuestResume
 from compute_agent.service import ComputeAgent
-from conductor.db import machine, models
+from conductor.db import hosts, machine, models
 from conductor.manager import Manager
 
 HOST, CLOUD = "node1", "cloud-one"
@@ -385,3 +385,47 @@ def test_an_interrupted_task_decides_before_the_orphans(agent):
     agent.tasks.journal.write({"task": "build", "id": uuid, "state": {}, "done": [], "phase": "execute", "step": "spawn"})
     OrphanReconciler(agent).run_once()
     assert uuid in agent.driver.power_states()
+
+
+def test_a_hypervisor_that_does_not_answer_leaves_the_host_up_and_disables_it(manager, agent, server, monkeypatch):
+    """Nothing is evacuated from it, and nothing placed on it, until the hypervisor answers again."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    uuid, heartbeat = server("active"), Heartbeat(agent)
+    heartbeat.interval_s = heartbeat.steady_s
+    agent.spawn(uuid)
+    look, resources = agent.driver.power_states, agent.driver.host_resources
+    problem = "Connection to libvirt lost: Failed to connect socket"
+
+    def away():
+        raise errors.ServiceUnavailable(part="the hypervisor (libvirtd)")
+
+    def service() -> tuple:
+        heartbeat.beat()
+        now[0] += 10
+        with manager.service.db.reader() as connection:
+            row = hosts.lock_service(connection, HOST)
+            return len(agent.conductor.told), row["disabled"], row["disabled_reason"]
+    assert service() == (1, False, None)
+    agent.driver.power_states = away
+    agent.driver.host_resources = lambda: {**resources(), "facts": {**resources()["facts"], "unusable": True, "problem": problem}}
+    assert service() == (1, False, None), "it may be a restart"
+    assert service() == (2, True, f"AUTO: {problem}")
+    sent = [service()[0] for _ in range(6)]
+    assert sent[-1] > 3 and agent.conductor.told[-1] == {} and state(manager, uuid)[0] == "active"
+    agent.driver.power_states, agent.driver.host_resources = look, resources
+    assert service() == (sent[-1] + 1, False, None), "at once"
+
+
+@pytest.mark.parametrize("reason", [None, "a disk is replaced"])
+def test_what_an_operator_disabled_stays_so_whatever_the_hypervisor_does(manager, agent, reason):
+    facts, told = agent.driver.host_resources()["facts"], []
+    for number, unusable in enumerate((False, True, False)):
+        if number == 1:
+            with manager.service.db.writer() as connection:
+                connection.execute(models.services.update().values(disabled=True, disabled_reason=reason))
+        manager.heartbeat(None, HOST, {**agent.driver.host_resources(), "facts": {**facts, "unusable": unusable}}, {})
+        with manager.service.db.reader() as connection:
+            row = hosts.lock_service(connection, HOST)
+        told.append((row["disabled"], row["disabled_reason"]))
+    assert told == [(False, None), (True, reason), (True, reason)]

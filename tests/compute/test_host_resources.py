@@ -6,6 +6,7 @@ import libvirt
 import pytest
 
 from common import conf as conf_module
+from common import errors
 from common.messages import Shape
 from compute_agent import conf
 from compute_agent.virt.libvirt import driver as driver_module
@@ -20,17 +21,20 @@ def driver(tmp_path, monkeypatch):
     return LibvirtDriver(conf_module.load("compute-agent", conf.OPTS, str(tmp_path), {"libvirt.guest_uid_count": 0}))
 
 
-@pytest.mark.parametrize("broken", ["getVersion", "getCapabilities"])
-def test_a_host_whose_hypervisor_cannot_be_examined_reports_all_the_same(driver, monkeypatch, caplog, broken):
+@pytest.mark.parametrize(("broken", "error", "problem"), [
+    ("getVersion", libvirt.libvirtError("Cannot find suitable emulator"), "Failed to query libvirt: Cannot find suitable emulator"),
+    ("getCapabilities", libvirt.libvirtError("no"), "Failed to query libvirt: no"),
+    ("getVersion", errors.ServiceUnavailable(part="the hypervisor", internal="no socket"), "Connection to libvirt lost: no socket")])
+def test_a_host_whose_hypervisor_cannot_be_examined_reports_all_the_same(driver, monkeypatch, caplog, broken, error, problem):
     def call(method: str, *args):
         if method == broken:
-            raise libvirt.libvirtError("Cannot find suitable emulator for x86_64")
+            raise error
         return 8000000
     monkeypatch.setattr(driver.connection, "call", call)
     monkeypatch.setattr(driver.connection, "generation", lambda: "1")
     with caplog.at_level(logging.ERROR):
         found = [driver.host_resources() for _ in range(2)][1]
     assert Shape(HostResources).read(found) == found and found["vcpus"] and found["memory_mb"]
-    assert found["facts"]["unusable"] and "features" not in found["facts"]
+    assert found["facts"]["unusable"] and "features" not in found["facts"] and found["facts"]["problem"] == problem
     assert len(caplog.records) == 1, "it is logged once, not with each heartbeat"
     assert "COMPUTE_STATUS_DISABLED" in Provider({**found, "disabled": False}, {}, {}).traits

@@ -14,7 +14,7 @@ from compute_agent.virt.libvirt import capabilities, consoles, diagnostics, firm
 from compute_agent.virt.libvirt.files import Files
 from compute_agent.virt.libvirt.guest_agent import GuestAgent
 from compute_agent.virt.libvirt.guests import Guests
-from compute_agent.virt.libvirt.host import guarded, resources
+from compute_agent.virt.libvirt.host import guarded
 from compute_agent.virt.libvirt.kvm import kvm_works
 from compute_agent.virt.libvirt.live import LiveMigration
 from compute_agent.virt.libvirt.pinning import Pinning
@@ -42,22 +42,11 @@ class LibvirtDriver(GuestAgent, LiveMigration, Guests):
         if mode == "custom" and not conf.libvirt.cpu_models:
             raise errors.BadRequest("cpu_mode=custom needs cpu_models.")
         self.pinning, self._capabilities = Pinning(), ("", None)
-        self._problem = ""  # why the host's resources could not be determined, if it was logged
         LOG.info("guests run on %s", self.virt_type)
 
-    def host_resources(self):
-        version, able = 0, {"unusable": True}
-        try:
-            version, known = self.connection.call("getVersion"), self._known()
-            able = {"features": list(known.features), "amounts": known.amounts(len(self.pinning.free(known.dedicated)))}
-            self._problem = ""
-        except libvirt.libvirtError as error:  # the host is up all the same, and its guests may be running
-            if str(error) != self._problem:
-                self._problem = str(error)
-                LOG.error("libvirt cannot say what QEMU can do, so no server is placed on this host: %s", error)
-        found = resources(self.conf, self.virt_type, version, self.files.path)
-        found["facts"].update(able)
-        return found
+    def _able(self):
+        known = self._known()
+        return {"features": list(known.features), "amounts": known.amounts(len(self.pinning.free(known.dedicated)))}
 
     def _known(self) -> capabilities.Capabilities:
         """What the host can do, read again when libvirtd or the host was restarted."""

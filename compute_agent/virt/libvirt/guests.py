@@ -10,7 +10,7 @@ import libvirt
 from common import errors, files, server_states
 from compute_agent.virt import base, directories
 from compute_agent.virt.libvirt import pinning, xml
-from compute_agent.virt.libvirt.host import Connection, guarded
+from compute_agent.virt.libvirt.host import Connection, guarded, resources
 
 LOG = logging.getLogger(__name__)
 _POWER = {libvirt.VIR_DOMAIN_RUNNING: server_states.RUNNING, libvirt.VIR_DOMAIN_BLOCKED: server_states.RUNNING,
@@ -25,6 +25,7 @@ CONSOLE_BYTES = 100 * 1024
 class Guests(base.VirtDriver):
     """A driver whose guests are domains. Subclasses define them."""
 
+    virt_type: str
     undefine_flags = 0
     ask_again_s = 5.0  # to shut down: a booting guest ignores the first requests
 
@@ -33,6 +34,28 @@ class Guests(base.VirtDriver):
         super().__init__(conf)
         self.path = files.traversable_directory(conf.agent.instances_path or f"{conf.state_path}/instances", conf.state_path)
         self.connection = Connection(conf.libvirt.uri or uri)
+        self._told: dict = {}  # what libvirt told of the host when it last answered
+        self._problem = ""  # why it could not tell it, if that was logged
+
+    def _able(self) -> dict:
+        """The host's facts that libvirt tells. :raises libvirtError, ServiceUnavailable:"""
+        raise AssertionError
+
+    def host_resources(self):
+        try:
+            self._told = {"hypervisor_version": self.connection.call("getVersion"), **self._able()}
+            facts, self._problem = self._told, ""
+        except (libvirt.libvirtError, errors.ServiceUnavailable) as error:  # the host is up all the same, and its guests may run
+            problem = str(getattr(error, "internal", None) or error)
+            if problem != self._problem:
+                self._problem = problem
+                LOG.error("libvirt cannot say what the host can do, so no server is placed on it: %s", problem)
+            lost = isinstance(error, errors.ServiceUnavailable)
+            facts = {**self._told, "unusable": True, "problem": (
+                f"Connection to libvirt lost: {problem}" if lost else f"Failed to query libvirt: {problem}")}
+        found = resources(self.conf, self.virt_type, self.path)
+        found["facts"].update(facts, unsupported=sorted(self.unsupported))
+        return found
 
     @staticmethod
     def _failure(text: str, error: Exception) -> errors.StepFailed:

@@ -12,7 +12,7 @@ from compute_agent.virt.libvirt import diagnostics
 from compute_agent.virt.libvirt.capabilities import cpu_controller
 from compute_agent.virt.libvirt.elements import text_of
 from compute_agent.virt.libvirt.guests import CONSOLE_BYTES, Guests
-from compute_agent.virt.libvirt.host import guarded, resources
+from compute_agent.virt.libvirt.host import guarded
 from compute_agent.virt.libvirt.xml import tap_of
 from compute_agent.virt.lxc import links, xml
 from compute_agent.virt.lxc.console_logs import ConsoleLogs
@@ -36,6 +36,7 @@ def _refused(what: str) -> collections.abc.Callable:
 class LxcDriver(Guests):
     unsupported = frozenset((guest_needs.VOLUMES, guest_needs.LOCAL_DISKS, guest_needs.SUSPEND, guest_needs.RESCUE,
                              guest_needs.RESIZE, guest_needs.LIVE_MIGRATION, guest_needs.CRASH_DUMP, guest_needs.CONSOLES))
+    virt_type = "lxc"
     keeps_taps = False
     ask_again_s = 1.0
 
@@ -47,16 +48,8 @@ class LxcDriver(Guests):
         self._limits_cpu = cpu_controller()
         LOG.info("guests run in containers")
 
-    def host_resources(self):
-        version, able = 0, {"unusable": True}
-        try:
-            version = self.connection.call("getVersion")
-            able = {"features": [guest_needs.CPU_TUNING] if self._limits_cpu else [], "amounts": {}}
-        except libvirt.libvirtError as error:  # the host is up all the same, and its containers may be running
-            LOG.error("libvirt cannot say whether it has LXC, so no server is placed on this host: %s", error)
-        found = resources(self.conf, "lxc", version, self.path)
-        found["facts"].update(able, unsupported=sorted(self.unsupported))
-        return found
+    def _able(self):
+        return {"features": [guest_needs.CPU_TUNING] if self._limits_cpu else [], "amounts": {}}
 
     def prepare_disk(self, instance, image_files, injection=None):
         if not image_files:
