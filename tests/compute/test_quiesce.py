@@ -6,7 +6,7 @@ import libvirt
 import pytest
 
 from common import conf as conf_module
-from common import errors
+from common import context, errors
 from compute_agent import conf
 from compute_agent.virt.libvirt import driver as driver_module
 from compute_agent.virt.libvirt import guest_agent
@@ -104,7 +104,7 @@ def test_guests_that_do_not_answer_do_not_take_all_calls_of_the_host(made, monke
         assert silent.wait(20)
     domain.setUserPassword = domain.fsFreeze = domain.shutdown = wait
     calls = [lambda: driver.set_password(UUID, "root", "x"), lambda: driver.quiesce(UUID), lambda: driver.shut_down(domain)]
-    threads = [threading.Thread(target=calls[n % 3], daemon=True) for n in range(guest_agent.AT_ONCE)]
+    threads = [of_project(f"p{n}", calls[n % 3]) for n in range(guest_agent.AT_ONCE)]
     for each in threads:
         each.start()
     for _ in threads:
@@ -118,3 +118,38 @@ def test_guests_that_do_not_answer_do_not_take_all_calls_of_the_host(made, monke
     for each in threads:
         each.join(20)
     assert not waited_for.acquire(blocking=False)
+
+
+def of_project(project: str, call) -> threading.Thread:
+    def work():
+        context.activate(context.service_context(project_id=project))
+        call()
+    return threading.Thread(target=work, daemon=True)
+
+
+def test_silent_guests_of_one_project_do_not_keep_those_of_others_waiting(made, monkeypatch):
+    driver, domain = made({"hw_qemu_guest_agent": "yes"})
+    silent, waited_for = threading.Event(), threading.Semaphore(0)
+
+    def wait(*_):
+        waited_for.release()
+        assert silent.wait(20)
+    slow = Domain(True)
+    slow.setUserPassword = slow.fsThaw = wait
+    monkeypatch.setattr(driver, "_domain", lambda uuid: slow if context.active() else domain)
+    calls = [lambda: driver.set_password(UUID, "root", "x"), lambda: driver.unquiesce(UUID)]
+    threads = [of_project("slow", call) for call in 6 * calls]
+    for each in threads:
+        each.start()
+    at_once = guest_agent.AT_ONCE - guest_agent.KEPT + 1  # and one that is thawed
+    for _ in range(at_once):
+        assert waited_for.acquire(timeout=20)
+    assert not waited_for.acquire(timeout=0.2)
+    monkeypatch.setattr(guest_agent, "TURN_S", 0)
+    driver.quiesce(UUID)
+    assert driver.set_password(UUID, "root", "x") == "set"
+    driver.unquiesce(UUID)
+    assert domain.asked == ["thaw", "freeze", "password", "thaw"]
+    silent.set()
+    for each in threads:
+        each.join(20)

@@ -1,9 +1,10 @@
 """What a guest's own agent is asked for. A guest may answer as it likes, late, or never.
 
 libvirt waits for an agent without a limit, and passes on only five calls of a client at once. So each answer has a limit here,
-and guests that do not answer can take only some of those calls.
+guests that do not answer can take only some of those calls, and those of one project not all of these.
 """
 
+import contextlib
 import logging
 import threading
 import typing
@@ -11,7 +12,8 @@ from collections.abc import Callable
 
 import libvirt
 
-from common import guest_hardware
+from common import context, guest_hardware
+from common.shares import Shares
 from compute_agent.virt.libvirt.host import guarded
 
 LOG = logging.getLogger(__name__)
@@ -19,8 +21,32 @@ LOG = logging.getLogger(__name__)
 _NO_AGENT = (libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED)
 ANSWER_S = 10  # to set a password, or to thaw file systems
 FREEZE_S = 60  # to write what is not on a disk yet, before
-AT_ONCE = 3  # guests that are waited for, and one more that is thawed
+AT_ONCE, KEPT = 3, 1  # guests that are waited for, and how many of them are for projects with no other; and one more that is thawed
 TURN_S = 30.0  # for this long a guest waits until it is one of them
+
+
+class Turns:
+    """Calls of libvirt that wait for a guest, shared by the projects of those who request them."""
+
+    def __init__(self) -> None:
+        self.asks, self.thaws = Shares(AT_ONCE, KEPT), Shares(1)
+        self._free = threading.Condition()
+
+    @contextlib.contextmanager
+    def one_of(self, *pools: Shares, timeout_s: float | None = None):
+        """:raises libvirtError: there was none in time"""
+        ctx = context.active()
+        project = ctx.project_id if ctx else None
+        with self._free:
+            pool = self._free.wait_for(lambda: next((p for p in pools if p.take(project)), None), timeout_s)
+        if pool is None:
+            raise libvirt.libvirtError("too many other guests are waited for")
+        try:
+            yield
+        finally:
+            with self._free:
+                pool.give_back(project)
+                self._free.notify_all()
 
 
 class GuestAgent:
@@ -33,16 +59,12 @@ class GuestAgent:
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self._turns, self._thaws = threading.BoundedSemaphore(AT_ONCE), threading.BoundedSemaphore(1)
+        self._turns = Turns()
 
     def _ask(self, domain, answer_s: int, work: Callable, *args) -> typing.Any:
         """:raises libvirtError: the agent refuses, or does not answer in time"""
-        if not self._turns.acquire(timeout=TURN_S):
-            raise libvirt.libvirtError("too many other guests are waited for")
-        try:
+        with self._turns.one_of(self._turns.asks, timeout_s=TURN_S):
             return self._answer(domain, answer_s, work, *args)
-        finally:
-            self._turns.release()
 
     @staticmethod
     def _answer(domain, answer_s: int, work: Callable, *args) -> typing.Any:
@@ -77,17 +99,18 @@ class GuestAgent:
             return
         domain = self._domain(uuid)
         try:
-            with self._thaws:  # however long it is until its turn: who is frozen must not stay so
+            # However long it is until its turn: who is frozen must not stay so.
+            with self._turns.one_of(self._turns.asks, self._turns.thaws):
                 self._answer(domain, ANSWER_S, domain.fsThaw)
         except libvirt.libvirtError as error:
             LOG.debug("instance %s: its file systems are not thawed: %s", uuid, error)
 
     def shut_down(self, domain) -> None:
         """Ask a guest to shut down: its agent, for whom libvirt waits a minute, else by ACPI."""
-        if not self._turns.acquire(blocking=False):
-            guarded(domain.shutdownFlags, libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
-            return
-        try:
+        with contextlib.ExitStack() as turn:
+            try:
+                turn.enter_context(self._turns.one_of(self._turns.asks, timeout_s=0))
+            except libvirt.libvirtError:
+                guarded(domain.shutdownFlags, libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+                return
             guarded(domain.shutdown)
-        finally:
-            self._turns.release()
