@@ -49,7 +49,8 @@ def write(connection, reports: dict[str, Report], zone: str) -> list[str]:
     :returns: the hosts that lost a heartbeat, and perhaps a change of power state with it
     """
     known = {row["host"]: row for row in rows.many(connection, sa.select(
-        SERVICES.c.host, SERVICES.c.report_sequence, SERVICES.c.rpc_version, SERVICES.c.disabled, SERVICES.c.disabled_reason, NODES.c.report_digest).select_from(
+        SERVICES.c.host, SERVICES.c.report_sequence, SERVICES.c.rpc_version, SERVICES.c.disabled, SERVICES.c.disabled_reason,
+        NODES.c.report_digest).select_from(
         SERVICES.outerjoin(NODES, NODES.c.host == SERVICES.c.host)).where(
         SERVICES.c.binary == BINARY, SERVICES.c.host.in_(sorted(reports))))}
     if known:
@@ -73,8 +74,8 @@ def write(connection, reports: dict[str, Report], zone: str) -> list[str]:
 
 
 def _disable(connection, host: str, facts: dict, service: dict) -> None:
-    """Disable the compute service of a host whose hypervisor can run no new guests, and enable it when that has ended, as Nova does.
-    What an operator has disabled stays so."""
+    """Disable the compute service of a host whose hypervisor can run no new guests, and enable it when that has ended, as Nova
+    does. What an operator has disabled stays so."""
     unusable, disabled = bool(facts.get("unusable")), service["disabled"]
     if unusable == disabled or disabled and not (service["disabled_reason"] or "").startswith(AUTO):
         return

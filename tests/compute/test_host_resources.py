@@ -22,9 +22,9 @@ def driver(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("broken", "error", "problem"), [
-    ("getVersion", libvirt.libvirtError("Cannot find suitable emulator"), "Failed to query libvirt: Cannot find suitable emulator"),
+    ("getVersion", libvirt.libvirtError("no emulator"), "Failed to query libvirt: no emulator"),
     ("getCapabilities", libvirt.libvirtError("no"), "Failed to query libvirt: no"),
-    ("getVersion", errors.ServiceUnavailable(part="the hypervisor", internal="no socket"), "Connection to libvirt lost: no socket")])
+    ("getVersion", errors.ServiceUnavailable(part="it", internal="no socket"), "Connection to libvirt lost: no socket")])
 def test_a_host_whose_hypervisor_cannot_be_examined_reports_all_the_same(driver, monkeypatch, caplog, broken, error, problem):
     def call(method: str, *args):
         if method == broken:

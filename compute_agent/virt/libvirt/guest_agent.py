@@ -21,7 +21,8 @@ LOG = logging.getLogger(__name__)
 _NO_AGENT = (libvirt.VIR_ERR_AGENT_UNRESPONSIVE, libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED)
 ANSWER_S = 10  # to set a password, or to thaw file systems
 FREEZE_S = 60  # to write what is not on a disk yet, before
-AT_ONCE, KEPT = 3, 1  # guests that are waited for, and how many of them are for projects with no other; and one more that is thawed
+# Guests that are waited for, and how many of these are for projects with no other; and one more that is thawed.
+AT_ONCE, KEPT = 3, 1
 TURN_S = 30.0  # for this long a guest waits until it is one of them
 
 
