@@ -16,9 +16,9 @@ _OF_USERS = tuple((heading, tuple(entries)) for heading, entries in _ALL.items()
 _OF_ADMINS = tuple((heading, tuple(entries)) for heading, entries in _ALL.items())
 
 
-def around(path: str) -> tuple[str, str] | None:
-    """(path, title) of the menu's page that a page is below, but not that page itself."""
-    found = [(target, title) for entries in _ALL.values() for target, title in entries
+def around(path: str, active: Session) -> tuple[str, str] | None:
+    """(path, title) of the page in the user's menu that a page is below, but not that page itself."""
+    found = [(target, title) for _, entries in of(active) for target, title in entries
              if path.startswith(target) and path.rstrip("/") != target.rstrip("/")]
     return max(found, key=lambda entry: len(entry[0]), default=None)
 

@@ -48,7 +48,8 @@ class NoProject(errors.Unauthorized):
 
 @dataclasses.dataclass(frozen=True)
 class Session:
-    """The user who is logged in, and the project. ``expires_at``: of the token, seconds since 1970."""
+    """The user who is logged in, and the project. ``expires_at``: when it ends, with its
+    token or before; seconds since 1970."""
 
     token: str
     expires_at: float
@@ -293,14 +294,14 @@ def projects_of(req, token: str) -> list[dict]:
     return sorted((p for p in found if p["enabled"]), key=lambda p: p["name"])
 
 
-def user_of(req, token: str) -> str:
-    """The name of a token's user. :raises Unauthorized: it has ended"""
+def user_of(req, token: str) -> dict:
+    """A token's user, as identity describes it. :raises Unauthorized: it has ended"""
     try:
         found = req.svc.rest.request("GET", "identity", path("/v3/auth/tokens", query={"nocatalog": "1"}),
                                      ctx=Context(token=token), headers={"X-Subject-Token": token})
     except errors.NotFound:
         raise errors.Unauthorized() from None
-    return found["token"]["user"]["name"]
+    return found["token"]["user"]
 
 
 def scoped(req, token: str, project_id: str, csrf: str) -> Session:

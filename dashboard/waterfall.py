@@ -3,6 +3,8 @@
 import dataclasses
 import datetime
 
+from dashboard.texts import Text
+
 _LEAST = 0.4  # per cent: what takes no time at all is seen too
 
 
@@ -21,7 +23,7 @@ class Step:
 
     @property
     def duration(self) -> str:
-        return "runs" if self.seconds is None else shown(self.seconds)
+        return Text("running") if self.seconds is None else shown(self.seconds)
 
 
 def shown(seconds: float) -> str:

@@ -165,7 +165,7 @@ PORT_COLUMNS = (Column("IP addresses", addresses, "lines"), Column("MAC address"
 NAME = Column("Name", lambda r: r["name"] or r["id"], "link", "name")
 
 PANEL = Panel(
-    path="/project/networks", title="Networks", menu="Network",
+    path="/project/networks", title="Networks", menu="Network", also=("subnets", "ports"),
     source=Source("network", lambda query: path("/v2.0/networks", query=query), "networks", sort=("name", "asc")),
     columns=(NAME, Column("Subnets", "cidrs", "lines"), Column("Shared", "shared", "yes"),
              Column("External", "router:external", "yes"), Column("Status", "status", "status", "status"),

@@ -54,3 +54,10 @@ def test_only_administrators_get_menus_of_all_projects():
     mine.active = mine.active.__class__(**{**mine.active.__dict__, "admin": False})
     assert mine.send(f"/admin/instances/{ID}/actions/").status_int == 403
     assert "/migrate/" not in mine.send(f"{LIST}/actions/").text
+
+
+def test_a_refused_page_leads_to_none_that_is_refused_too():
+    for admin in (True, False):
+        answer = Dashboard({}, admin=admin).send(f"/admin/instances/{ID}/")
+        assert answer.status_int == (404 if admin else 403)
+        assert ('class="button" href="/admin/instances/"' in answer.text) is admin
