@@ -4,7 +4,7 @@
     range                 which users of the host its users are
     container/rootfs      where the disk is mounted while it may run
     container/config      the files of its config drive
-    lower                 where the disk is mounted for a moment, with its users' own numbers
+    lower/disk            where the disk is mounted for a moment, with its users' own numbers, among them root's: nobody may pass
 
 Nothing that a user made is ever mounted: the files of an image are unpacked into the disk by programs that have the rights of the
 container's own root, who is nobody on the host.
@@ -58,6 +58,9 @@ class Disks:
 
     def root(self, uuid: str) -> pathlib.Path:
         return self.path / uuid / "container" / "rootfs"
+
+    def _lower(self, uuid: str) -> pathlib.Path:
+        return self.path / uuid / "lower" / "disk"
 
     def config(self, uuid: str) -> pathlib.Path:
         return self.path / uuid / "container" / "config"
@@ -129,21 +132,20 @@ class Disks:
         (root / "lost+found").rmdir()  # the image may have one
         with user_namespace(self.first_user(uuid)) as namespace, open(image, "rb") as archive:
             if isinstance(found, contents.Archive):
-                done = run_confined(namespace, "tar", "--extract", "--file=-", *found.options, f"--directory={root}",
-                                    "--preserve-permissions", "--numeric-owner", "--xattrs", *_NO_DEVICES,
-                                    stdin=archive.fileno())
-                failed = done.returncode != 0
+                good, said = run_confined(namespace, root, "tar", "--extract", "--file=-", *found.options, f"--directory={root}",
+                                          "--preserve-permissions", "--numeric-owner", "--xattrs", *_NO_DEVICES,
+                                          stdin=archive.fileno())
             elif isinstance(found, contents.FileSystem):
-                # It tells of failures by words alone.
-                done = run_confined(namespace, "debugfs", "-c", "-R", f'rdump / "{root}"', f"{image}?offset={found.offset}")
-                failed = "while" in done.stderr
+                good, said = run_confined(namespace, root, "debugfs", "-c", "-R", f'rdump / "{root}"',
+                                          f"{image}?offset={found.offset}")
+                good = good and "while" not in said  # it tells of failures by words alone
             else:
                 raise errors.StepFailed(reason="The image is neither an archive of files (tar) nor a disk with an ext2, ext3 or "
                                                "ext4 file system, of which a container could be made.")
-        if failed and os.statvfs(root).f_bavail < FULL_BLOCKS:
+        if not good and os.statvfs(root).f_bavail < FULL_BLOCKS:
             raise errors.StepFailed(reason="The files of the image need more space than the flavor's disk has.")
-        if failed:
-            raise errors.StepFailed(reason="The files of the image could not be unpacked.", internal=done.stderr.strip()[-500:])
+        if not good:
+            raise errors.StepFailed(reason="The files of the image could not be unpacked.", internal=said.strip()[-500:])
         if not os.path.lexists(root / INIT):
             raise errors.StepFailed(reason=f"The image has no /{INIT}, which a container runs.")
 
@@ -158,14 +160,15 @@ class Disks:
             self._mount(uuid, self.disk(uuid))
 
     def _mount(self, uuid: str, disk: pathlib.Path) -> None:
-        home, root, user, lower = self.path / uuid, self.root(uuid), self.first_user(uuid), self.path / uuid / "lower"
+        home, root, user, lower = self.path / uuid, self.root(uuid), self.first_user(uuid), self._lower(uuid)
+        lower.parent.mkdir(mode=0o700, exist_ok=True)
         for each in (home / "container", root, lower):
             each.mkdir(exist_ok=True)
         # The container's root alone may pass, or users of the host could run the container's setuid programs.
         os.chown(home / "container", user, 0)
         (home / "container").chmod(0o100)
         self._unmount_at(lower)
-        _run("mount", "-t", "ext4", "-o", "loop,nodev,noatime", disk, lower)
+        _run("mount", "-t", "ext4", "-o", "loop,nodev,nosuid,noatime", disk, lower)
         try:
             with user_namespace(user) as namespace:
                 mount_mapped(lower, root, namespace)
@@ -188,7 +191,7 @@ class Disks:
         home = self.path / uuid
         if not home.is_dir():
             return
-        for place in (self.root(uuid), home / "lower"):
+        for place in (self.root(uuid), self._lower(uuid)):
             self._unmount_at(place)
         for disk in (self.disk(uuid), self.disk(uuid).with_suffix(".part")):
             if disk.exists():
