@@ -135,6 +135,18 @@ def test_links_of_the_image_stay_in_the_image(disk):
     assert content(found, "/etc/motd") == "of the image\n"
 
 
+def test_a_file_of_the_image_cannot_fill_the_host(disk, caplog):
+    """Its size may be anything, as long as it has holes."""
+    base = disk.with_name("larger")
+    base.write_bytes(written(disk).read_bytes())
+    run("debugfs", "-w", "-R", f"sif /etc/shadow size {1 << 26}", str(base))
+    hostile = disk.with_name("hostile")
+    run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(base), str(hostile))
+    os.chown(hostile, *USER)
+    injection.inject(hostile, USER, Injection(0, (), None, "correct horse"))
+    assert "/etc/shadow is too large" in caplog.text
+
+
 @pytest.mark.parametrize("path", ['/etc/a"b', "/etc/a\nwrite /etc/passwd x", "/", "/etc/../../x", "/etc", "/etc/motd/x", "/a\\b"])
 def test_a_path_that_cannot_be_is_a_reason(disk, path):
     with pytest.raises(errors.StepFailed, match="could not be injected"):

@@ -18,6 +18,7 @@ import base64
 import json
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -26,6 +27,7 @@ SECTOR, BLOCK = 512, 1 << 16
 HEAD_SECTORS = 2 + 32  # MBR, header and entries of a GPT
 _EXTENDED, _PROTECTIVE = (0x05, 0x0F, 0x85), 0xEE
 _NEEDS_RECOVERY = 0x4
+MOST_READ = 16 << 20  # of a file of the image, whose holes would fill the host's disk
 _PATH = re.compile(r'[^"\x00-\x1f\x7f\\]{1,1024}')
 _KEYS = "/root/.ssh/authorized_keys"
 
@@ -98,12 +100,15 @@ class FileSystem:
             run("e2fsck", "-p", name, accepts=(0, 1))
         return cls(name, size)
 
-    def _do(self, *commands: str, writes: bool = False) -> str:
+    def _script(self, commands: tuple[str, ...]) -> str:
         self._number += 1
         script = f"commands{self._number}"
         with open(script, "w") as file:
             file.write("".join(f"{command}\n" for command in commands))
-        return run("debugfs", *(["-w"] if writes else []), "-f", script, self.image)
+        return script
+
+    def _do(self, *commands: str, writes: bool = False) -> str:
+        return run("debugfs", *(["-w"] if writes else []), "-f", self._script(commands), self.image)
 
     def mode_of(self, path: str) -> tuple[str, int, int, int] | None:
         """(type, mode, user, group); None: there is no such path"""
@@ -116,9 +121,12 @@ class FileSystem:
         """b"" if there is no such file"""
         self._number += 1
         out = f"read{self._number}"
-        self._do(f'dump "{path}" {out}')
+        run("prlimit", f"--fsize={MOST_READ}", "debugfs", "-f", self._script((f'dump "{path}" {out}',)), self.image,
+            accepts=(0, -signal.SIGXFSZ))
         if not os.path.exists(out):
             return b""
+        if os.path.getsize(out) >= MOST_READ:
+            raise Failed(f"{path} is too large")
         with open(out, "rb") as file:
             return file.read()
 
