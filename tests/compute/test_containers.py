@@ -2,9 +2,11 @@
 
 import os
 import pathlib
+import select
 import struct
 import subprocess
 import tarfile
+import time
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -150,6 +152,22 @@ def test_a_console_is_logged_until_it_ends_and_its_end_is_kept(tmp_path):
         os.write(outer, b"%09d\n" % number)
     wait_for(lambda: log.read_bytes().endswith(b"000000299\n"), 10, what="the last line")
     assert 1000 <= log.stat().st_size <= 2000 and log.stat().st_mode & 0o777 == 0o600
+    os.close(inner)
+    os.close(outer)
+    wait_for(lambda: not logs.follows(UUID), 10, what="the end")
+
+
+def test_a_container_that_writes_without_end_does_not_use_up_the_agent(tmp_path):
+    logs, log = ConsoleLogs(1000), tmp_path / "console.log"
+    outer, inner = os.openpty()
+    subprocess.run(["stty", "raw"], stdin=inner, check=True)
+    os.set_blocking(outer, False)
+    logs.follow(UUID, os.ttyname(inner), log)
+    written, ends = 0, time.monotonic() + 1
+    while time.monotonic() < ends:
+        if select.select([], [outer], [], 0.1)[1]:
+            written += os.write(outer, b"x" * 4096)
+    assert 4096 < written < 500_000
     os.close(inner)
     os.close(outer)
     wait_for(lambda: not logs.follows(UUID), 10, what="the end")

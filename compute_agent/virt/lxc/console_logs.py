@@ -9,10 +9,12 @@ import pathlib
 import re
 import select
 import threading
+import time
 
 LOG = logging.getLogger(__name__)
 _PTY = re.compile("/dev/pts/[0-9]+")
 READ_BYTES, LOOK_S = 65536, 5.0
+PAUSE_S = 0.02  # after each read: a container that writes without end waits, and does not use up the agent
 
 
 class ConsoleLogs:
@@ -48,6 +50,7 @@ class ConsoleLogs:
                 if not data:
                     break
                 self._append(log, data)
+                time.sleep(PAUSE_S)
         except OSError as error:  # how a console ends
             LOG.debug("the console of instance %s has ended: %s", uuid, error)
         finally:
