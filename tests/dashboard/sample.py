@@ -268,6 +268,25 @@ LISTS: dict[str, tuple[str, str, typing.Callable[[int], Row]]] = {
     "/v3/users/[^/]+/application_credentials": ("application_credentials", "application_credential", lambda n: _named(
         "credential", n, "terraform", project_id=PROJECT, expires_at=_cycle(n, None, "2027-01-31T00:00:00.000000"),
         unrestricted=False, roles=[], secret="s" * 86)),
+    "/v3/credentials": ("credentials", "credential", lambda n: {
+        "id": uid("secret", n), "type": _cycle(n, "ec2", "totp"), "user_id": "e" * 32, "project_id": PROJECT,
+        "blob": _cycle(n, '{"access": "a1b2", "secret": "c3d4"}', "GEZDGNBVGY3TQOJQ")}),
+    "/v3/OS-FEDERATION/identity_providers": ("identity_providers", "identity_provider", lambda n: {
+        "id": f"corporate-{n}", "enabled": n % 3 != 2, "description": "", "remote_ids": ["https://login.example"],
+        "domain_id": "default", "authorization_ttl": None}),
+    "/v3/OS-FEDERATION/identity_providers/[^/]+/protocols": ("protocols", "protocol", lambda n: {
+        "id": f"saml2-{n}", "mapping_id": "staff-0", "remote_id_attribute": None}),
+    "/v3/OS-FEDERATION/mappings": ("mappings", "mapping", lambda n: {
+        "id": f"staff-{n}", "schema_version": "1.0", "rules": [
+            {"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "REMOTE_USER"}]}]}),
+    "/v2/metadefs/namespaces": ("namespaces", "", lambda n: {
+        "namespace": f"OS::Compute::Sample{n}", "display_name": f"Sample {n}", "description": "What it is for", "owner": PROJECT,
+        "visibility": _cycle(n, "public", "private"), "protected": False, "created_at": _moment(n), "updated_at": _moment(n),
+        "resource_type_associations": [{"name": "OS::Nova::Flavor", "prefix": "hw:"}], "objects": [], "tags": [],
+        "properties": {"cpu_policy": {"title": "CPU policy", "type": "string", "enum": ["shared"], "description": "How"}}}),
+    "/v2/metadefs/resource_types": ("resource_types", "", lambda n: {"name": f"OS::Sample::{n}", "created_at": _moment(n)}),
+    "/v3/types/[^/]+/os-volume-type-access": ("volume_type_access", "", lambda n: {
+        "volume_type_id": uid("type", 0), "project_id": _own(n)}),
 }
 _QUOTA = {"instances": 10, "cores": 20, "ram": 51200, "key_pairs": 100, "server_groups": 10, "server_group_members": 10,
           "metadata_items": 128, "volumes": 10, "gigabytes": 1000, "snapshots": 10, "per_volume_gigabytes": -1}
@@ -280,6 +299,7 @@ _LIMITS = {"totalInstancesUsed": 7, "maxTotalInstances": 10, "totalCoresUsed": 2
 # Answers that are no lists.
 OTHERS: dict[str, Row] = {
     "/v2.1/limits|/v3/limits": {"limits": {"absolute": _LIMITS, "rate": []}},
+    "/v2.1/servers/[^/]+/os-server-password": {"password": ""},
     "/v2.1/os-quota-sets/.*|/v3/os-quota-sets/.*": {"quota_set": {**_QUOTA, "id": PROJECT}},
     "/v2.0/quotas/[^/]+/details": {"quota": {name: {"used": 3, "limit": most, "reserved": 0}
                                              for name, most in _NETWORK_QUOTA.items()}},

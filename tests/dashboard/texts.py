@@ -84,7 +84,11 @@ def texts() -> list[str]:
     for path in sorted(ROOT.glob("templates/*.html")):
         if path.name != "design.html":  # for those who write panels
             found |= of_template(path.read_text())
-    return sorted(found, key=lambda text: (text.lower(), text))
+    return sorted(found, key=order)
+
+
+def order(text: str) -> tuple[str, str]:
+    return text.lower(), text
 
 
 def written(language: str, known: dict[str, str], wanted: typing.Iterable[str]) -> str:
