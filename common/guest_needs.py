@@ -3,6 +3,7 @@
 ``facts["features"]`` is a list of names; ``facts["amounts"]`` is {name: number}, of which a server may need at most so many.
 """
 
+from collections.abc import Iterable
 from typing import TypedDict
 
 from common import guest_hardware
@@ -55,6 +56,12 @@ def trait(name: str, *, forbidden: bool = False) -> str:
 
 
 LARGE_PAGES = "MiB of memory in large pages"
+_NODE_MEMORY = "MiB of memory that no guest is bound to"
+
+
+def node_memory(count: int) -> str:
+    """The amount of memory on each of that many NUMA nodes, those with most, that no guest is bound to, MiB."""
+    return f"{_NODE_MEMORY}, on each of {count} NUMA nodes" if count > 1 else f"{_NODE_MEMORY}, on a NUMA node"
 
 
 def every() -> list[str]:
@@ -102,6 +109,8 @@ def _amounts(hardware: guest_hardware.Hardware) -> dict[str, int]:
         found[DEDICATED_CPUS] = hardware.vcpus + (hardware.emulator_threads == "isolate")
     if hardware.numa:
         found[NUMA_NODES] = len(hardware.numa)
+    if hardware.numa and not hardware.large_pages:
+        found.update(of_nodes(node.memory_mb for node in hardware.numa))
     if isinstance(hardware.page_size, int) and hardware.page_size != 4:
         found[pages(hardware.page_size)] = hardware.memory_mb
     elif hardware.page_size == "large":
@@ -120,8 +129,16 @@ def _is_there(need: str, features: list[str], traits: frozenset[str]) -> bool:
     return need in features
 
 
+def of_nodes(memory_mb: Iterable[int]) -> dict[str, int]:
+    """{``node_memory``: MiB} of NUMA nodes, of a guest or of a host. The nodes of a guest have room on different nodes of a host
+    if its largest one is not larger than the host's, nor its second one than the host's second, and so on."""
+    return {node_memory(number): mb for number, mb in enumerate(sorted(memory_mb, reverse=True), 1)}
+
+
 def missing(facts: dict, needs: Needs, traits: frozenset[str]) -> list[str]:
-    """What a host lacks of a server's needs. :param facts: the host's; ``traits``: as of ``host_traits.of``"""
+    """What a host lacks of a server's needs. :param facts: the host's; the release before says nothing of the memory of nodes;
+    ``traits``: as of ``host_traits.of``"""
     features, amounts = facts.get("features", []), facts.get("amounts", {})
     return [n for n in needs["features"] if not _is_there(n, features, traits)] + [
-        f"{number} {name}" for name, number in needs["amounts"].items() if amounts.get(name, 0) < number]
+        f"{number} {name}" for name, number in needs["amounts"].items()
+        if amounts.get(name, number if name.startswith(_NODE_MEMORY) else 0) < number]

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from common import errors, guest_hardware, rescue
+from common import errors, guest_hardware, guest_needs, rescue
 from compute_agent.virt.libvirt import capabilities, firmware, xml
 from compute_agent.virt.libvirt.pinning import Pinning, placement
 
@@ -266,9 +266,40 @@ def test_where_a_guest_is_can_be_read_from_its_definition():
     assert placement(ET.tostring(definition({}, {}), encoding="unicode")) == {"cells": [], "cpus": []}
 
 
-def test_amounts_of_a_host():
-    assert HOST.amounts(3) == {"dedicated CPUs": 3, "NUMA nodes": 2, "MiB of memory in pages of 2048 KiB": 2048,
-                               "MiB of memory in large pages": 2048}
+def test_amounts_of_a_host_are_those_that_are_free(tmp_path):
+    free = tmp_path / "node1/hugepages/hugepages-2048kB/free_hugepages"
+    free.parent.mkdir(parents=True)
+    free.write_text("212\n")
+    pages = [cell.pages[2048] for cell in HOST.cells]
+    small = [cell.memory_mb(large=False) for cell in HOST.cells]
+    assert HOST.amounts(3, {0: 100}, str(tmp_path)) == {
+        "dedicated CPUs": 3, "NUMA nodes": 2, "MiB of memory in pages of 2048 KiB": 2 * pages[0] + 2 * 212,
+        "MiB of memory in large pages": 2 * pages[0] + 2 * 212,
+        "MiB of memory that no guest is bound to, on a NUMA node": small[1],
+        "MiB of memory that no guest is bound to, on each of 2 NUMA nodes": small[0] - 100}
+    unknown = capabilities.Capabilities((), (capabilities.Cell(0, {}, {}),), (), frozenset())
+    assert unknown.amounts(0, {}) == {"dedicated CPUs": 0, "NUMA nodes": 1}
+
+
+UNEVEN = {"hw:numa_nodes": "2", "hw:numa_mem.0": "548", "hw:numa_mem.1": "1500", "hw:numa_cpus.0": "0", "hw:numa_cpus.1": "1"}
+
+
+@pytest.mark.parametrize(("specs", "taken", "fits"), [
+    ({"hw:numa_nodes": "1"}, 0, True), ({"hw:numa_nodes": "1"}, 1, True), ({"hw:numa_nodes": "1"}, 2, False),
+    ({"hw:numa_nodes": "2"}, 1, True), (UNEVEN, 1, True), (UNEVEN, 2, False)])
+def test_a_guest_is_placed_where_its_numa_nodes_have_room(specs, taken, fits):
+    """What the scheduler compares, and what the host does, agree; the ratio for memory is for guests that are bound to no node."""
+    pinning = Pinning()
+    for number in range(taken):
+        pinning.assign(f"guest {number}", guest_hardware.of(2, 2048, {"hw:numa_nodes": "1"}, {}), HOST)
+    server = {"vcpus": 2, "memory_mb": 2048, "flavor": {"extra_specs": specs}, "image_meta": {"properties": {}}}
+    missing = guest_needs.missing({"amounts": HOST.amounts(0, pinning.bound())}, guest_needs.of(server))
+    assert bool(missing) != fits, missing
+    if fits:
+        pinning.assign("next", guest_hardware.of_server(server), HOST)
+        return
+    with pytest.raises(errors.StepFailed, match="NUMA"):
+        pinning.assign("next", guest_hardware.of_server(server), HOST)
 
 
 def test_capabilities_of_a_host():

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import subprocess
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 
 import libvirt
 
@@ -13,6 +14,7 @@ from compute_agent.virt.libvirt import firmware, local_disks, tpm
 
 MACHINES = ("pc", "q35")
 SMALL_PAGE_KB = 4
+NODES = "/sys/devices/system/node"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,16 +39,32 @@ class Capabilities:
     firmware: tuple[firmware.Firmware, ...]
     dedicated: frozenset[int]
 
-    def amounts(self, free_cpus: int) -> dict[str, int]:
+    def amounts(self, free_cpus: int, bound_mb: Mapping[int, int], root: str = NODES) -> dict[str, int]:
+        """What is free of what a host has a number of. Memory in pages of the usual size is what guests are not bound to: the
+        kernel's own number says nothing, as guests may not have touched yet what they have.
+
+        :param bound_mb: {NUMA node: MiB that guests are bound to}
+        """
         found = {guest_needs.DEDICATED_CPUS: free_cpus, guest_needs.NUMA_NODES: len(self.cells)}
         for cell in self.cells:
             for size_kb, count in cell.pages.items():
                 if size_kb != SMALL_PAGE_KB and count:
-                    size_mb = count * size_kb // 1024
+                    size_mb = _free_pages(root, cell.id, size_kb, count) * size_kb // 1024
                     name = guest_needs.pages(size_kb)
                     found[name] = found.get(name, 0) + size_mb
                     found[guest_needs.LARGE_PAGES] = max(found.get(guest_needs.LARGE_PAGES, 0), found[name])
+        small = [cell.memory_mb(large=False) for cell in self.cells]
+        if all(small):
+            found.update(guest_needs.of_nodes(mb - bound_mb.get(cell.id, 0) for cell, mb in zip(self.cells, small)))
         return found
+
+
+def _free_pages(root: str, cell: int, size_kb: int, count: int) -> int:
+    """:param count: of all pages, where the kernel does not say how many are free"""
+    try:
+        return int((pathlib.Path(root) / f"node{cell}/hugepages/hugepages-{size_kb}kB/free_hugepages").read_text())
+    except (OSError, ValueError):
+        return count
 
 
 def read(connection, virt_type: str, dedicated: frozenset[int], *, has_users: bool) -> Capabilities:

@@ -46,7 +46,8 @@ class LibvirtDriver(GuestAgent, LiveMigration, Guests):
 
     def _able(self):
         known = self._known()
-        return {"features": list(known.features), "amounts": known.amounts(len(self.pinning.free(known.dedicated)))}
+        return {"features": list(known.features),
+                "amounts": known.amounts(len(self.pinning.free(known.dedicated)), self.pinning.bound())}
 
     def _known(self) -> capabilities.Capabilities:
         """What the host can do, read again when libvirtd or the host was restarted."""

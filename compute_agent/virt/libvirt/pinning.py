@@ -39,6 +39,17 @@ class Pinning:
         with self._lock:
             return self._taken.get(uuid, frozenset())
 
+    def bound(self) -> collections.Counter[int]:
+        """{NUMA node: MiB that guests without large pages are bound to}"""
+        with self._lock:
+            return self._bound()
+
+    def _bound(self) -> collections.Counter[int]:
+        found: collections.Counter[int] = collections.Counter()
+        for of_guest in self._memory.values():
+            found.update(of_guest)
+        return found
+
     def release(self, uuid: str) -> None:
         with self._lock:
             self._taken.pop(uuid, None)
@@ -81,9 +92,7 @@ class Pinning:
     def _with_room(self, hardware: Hardware, cells: tuple[Cell, ...]) -> tuple[tuple[Cell, int], ...]:
         """The nodes with the MiB that no guest is bound to. One with NUMA nodes gets those with most first, because the kernel
         kills processes when a node is full that they are bound to; large pages are taken when a guest starts, or it does not."""
-        used: collections.Counter[int] = collections.Counter()
-        for of_guest in self._memory.values():
-            used.update(of_guest)
+        used = self._bound()
         if hardware.large_pages:
             return tuple((cell, cell.memory_mb(large=True)) for cell in cells)
         unknown = sys.maxsize  # of a libvirtd that does not say
@@ -93,19 +102,20 @@ class Pinning:
 
 def _place(hardware: Hardware, nodes: tuple[NumaNode, ...], cells: tuple[tuple[Cell, int], ...],
            free: frozenset[int]) -> tuple[list[int], dict[int, int]]:
-    """Each of the guest's nodes on a node of the host of its own; without nodes, on the first that has room, else on any CPUs.
+    """Each of the guest's nodes on a node of the host of its own, the largest first; without nodes, on the first that has room, else
+    on any CPUs.
 
     :param cells: with the MiB that each has left
     """
-    chosen: list[int] = []
+    chosen: dict[int, int] = {}
     cpus: dict[int, int] = {}
-    for node in nodes:
+    for number, node in sorted(enumerate(nodes), key=lambda each: -each[1].memory_mb):
         for cell, left_mb in cells:
-            if cell.id in chosen or hardware.numa and left_mb < node.memory_mb:
+            if cell.id in chosen.values() or hardware.numa and left_mb < node.memory_mb:
                 continue
             own = _cpus(hardware, len(node.cpus), cell.siblings, free - set(cpus.values())) if hardware.dedicated else []
             if own is not None:
-                chosen.append(cell.id)
+                chosen[number] = cell.id
                 cpus.update(zip(sorted(node.cpus), own))
                 break
         else:
@@ -116,7 +126,7 @@ def _place(hardware: Hardware, nodes: tuple[NumaNode, ...], cells: tuple[tuple[C
             if own is None:
                 raise errors.StepFailed(reason="The host has not enough free dedicated CPUs.")
             cpus.update(zip(sorted(node.cpus), own))
-    return chosen, cpus
+    return [cell for _, cell in sorted(chosen.items())], cpus
 
 
 def _cpus(hardware: Hardware, count: int, siblings: dict[int, frozenset[int]], free: frozenset[int]) -> list[int] | None:
