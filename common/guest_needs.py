@@ -119,7 +119,10 @@ def _amounts(hardware: guest_hardware.Hardware) -> dict[str, int]:
 
 
 def amounts(needs: Needs) -> list[str]:
-    return [f"{number} {name}" for name, number in needs["amounts"].items()]
+    """As texts; the memory of NUMA nodes is that of the largest."""
+    largest = needs["amounts"].get(node_memory(1))
+    return [f"{number} {name}{f' of {largest} MiB' if name == NUMA_NODES and largest else ''}"
+            for name, number in needs["amounts"].items() if not name.startswith(_NODE_MEMORY)]
 
 
 def _is_there(need: str, features: list[str], traits: frozenset[str]) -> bool:

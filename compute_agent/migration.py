@@ -28,15 +28,17 @@ _NAME = re.compile(r"[a-z0-9]+-[0-9a-f]+\.[a-z0-9]+")
 
 
 class HostSteps(LiveSteps):
-    """The steps of one operation.
+    """The steps of one operation. ``begin`` says which; several that follow each other may be done with one object."""
 
-    :param work: what ``ConductorAPI.begin_operation_step`` answered
-    """
+    def __init__(self, agent, ctx, operation_id: str):
+        self.agent, self.ctx, self.operation_id = agent, ctx, operation_id
+        self._ports: list = []  # as read before the conductor was asked for the step; see ``Ports.move``
 
-    def __init__(self, agent, ctx, operation_id: str, number: int, work: dict):
-        self.agent, self.ctx, self.operation_id, self.number = agent, ctx, operation_id, number
-        self._asked_at = time.monotonic()
-        self.uuid, self.attempt, self.data, self.instance = (work[n] for n in ("uuid", "attempt", "data", "instance"))
+    def begin(self, number: int, work: dict) -> None:
+        """:param work: what ``ConductorAPI.begin_operation_step`` or ``next_operation_step`` answered"""
+        self.number, self._asked_at = number, time.monotonic()
+        self.uuid, self.attempt, self.data, self.instance, self._goes_on = (
+            work[n] for n in ("uuid", "attempt", "data", "instance", "goes_on"))
 
     def check(self) -> None:
         """Does nothing for a server that stays on its host: no other host changes anything of it.
@@ -65,6 +67,9 @@ class HostSteps(LiveSteps):
         """Fetch the guest's disk, and what it is based on, from the host that has it."""
         offered, cached = self.fetch_for()
         self.agent.driver.import_disks(self.instance, offered["disks"], cached)
+        if self._goes_on:
+            with contextlib.suppress(errors.ServiceUnavailable):  # then the next step reads them, and asks
+                self._ports.append(self.agent.ports.existing(self.instance["network_info"]))
         return {}
 
     def fetch_for(self) -> tuple[dict, dict]:
@@ -122,7 +127,7 @@ class HostSteps(LiveSteps):
     def _connected(self) -> tuple[list, list, dict]:
         """(ports, volumes as for the driver, {volume id: attachment id}) of the server, all of them on this host."""
         agent, instance = self.agent, self.instance
-        ports = agent.ports.move(instance["network_info"], check=self.check, multiqueue=has_queues(instance))
+        ports = agent.ports.move(instance["network_info"], check=self.check, multiqueue=has_queues(instance), as_read=self._ports)
         volumes, attachments = self.attached_beside()
         return ports, volumes, attachments
 
@@ -261,11 +266,13 @@ def offer_disks(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
 
     :raises StepFailed: this host is not asked for by an operation that is at that step, or the guest runs
     """
-    work = agent.conductor.begin_operation_step(ctx, operation_id, number)
-    step = work["step"] if work and work["uuid"] == uuid and work["data"]["source"] == agent.conf.host else None
-    if step not in ("receive", "prepare_live"):
-        raise errors.StepFailed(reason=f"No host is to fetch the disk of instance {uuid} now.")
-    live = step == "prepare_live"
+    live = False
+    if agent.leaving.get(uuid) != (operation_id, number - 1):
+        work = agent.conductor.begin_operation_step(ctx, operation_id, number)
+        step = work["step"] if work and work["uuid"] == uuid and work["data"]["source"] == agent.conf.host else None
+        if step not in ("receive", "prepare_live"):
+            raise errors.StepFailed(reason=f"No host is to fetch the disk of instance {uuid} now.")
+        live = step == "prepare_live"
     described = agent.driver.describe_guest(uuid) if live else {"disks": agent.driver.export_disks(uuid)}
     disks, files = described["disks"], {}
     for part in CACHED:

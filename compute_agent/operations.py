@@ -169,22 +169,41 @@ class Operations:
     def operation_step(self, ctx, uuid: str, operation_id: str, number: int) -> None:
         """A step of an operation that involves several hosts. A superseded step reports nothing."""
         agent = self.agent
-        report: dict = {"host": agent.conf.host}
         with agent.recovered_lock(uuid):
             work = agent.conductor.begin_operation_step(ctx, operation_id, number)
-            if work is None:
-                return
-            try:
-                report["result"] = getattr(HostSteps(agent, ctx, operation_id, number, work), work["step"])()
-            except errors.Superseded:
-                return
-            except errors.ServiceUnavailable as error:
-                report.update(error=str(error), again=True)
-            except Exception as error:  # boundary of the step: the failure is reported
-                LOG.warning("instance %s: step %s failed: %s", uuid, work["step"], error,
-                            exc_info=not isinstance(error, errors.Error))
-                report["error"] = reason(error)
-            agent.conductor.end_operation_step(ctx, operation_id, number, report)
+            steps = HostSteps(agent, ctx, operation_id)
+            while work is not None:
+                steps.begin(number, work)
+                report = self._step(steps, work)
+                if report is None:
+                    return
+                work = self._report(ctx, operation_id, number, report, go_on=work["goes_on"] and "error" not in report)
+                number = work["number"] if work else number
+
+    def _report(self, ctx, operation_id: str, number: int, report: dict, *, go_on: bool) -> dict | None:
+        """Report a step; returns the next one, if this host may execute it at once (``go_on``)."""
+        if go_on:
+            with contextlib.suppress(errors.ServiceTooOld):  # another conductor said so, and this one is of the release before
+                return self.agent.conductor.next_operation_step(ctx, operation_id, number, report)
+        self.agent.conductor.end_operation_step(ctx, operation_id, number, report)
+        return None
+
+    def _step(self, steps: HostSteps, work: dict) -> dict | None:
+        """The report of a step; None: it is superseded."""
+        report: dict = {"host": self.agent.conf.host}
+        try:
+            report["result"] = getattr(steps, work["step"])()
+            if work["step"] == "stop" and work["data"]["source"] == self.agent.conf.host:
+                self.agent.leaving[work["uuid"]] = steps.operation_id, steps.number
+        except errors.Superseded:
+            return None
+        except errors.ServiceUnavailable as error:
+            report.update(error=str(error), again=True)
+        except Exception as error:  # boundary of the step: the failure is reported
+            LOG.warning("instance %s: step %s failed: %s", work["uuid"], work["step"], error,
+                        exc_info=not isinstance(error, errors.Error))
+            report["error"] = reason(error)
+        return report
 
     def set_password(self, ctx, uuid: str, user: str, password: str) -> PasswordResult:
         lock = self.agent.lock(uuid)

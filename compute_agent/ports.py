@@ -144,14 +144,16 @@ class Ports:
             port["security_groups"] = groups
         return self.rest.request("POST", "network", path("/v2.0/ports"), body={"port": port}, timeout_s=60)["port"]
 
-    def move(self, network_info: list[dict], *, check: Check, multiqueue: bool | None = None) -> list[dict]:
+    def move(self, network_info: list[dict], *, check: Check, multiqueue: bool | None = None,
+             as_read: list | None = None) -> list[dict]:
         """Bind a server's ports to this host, whichever had them; returns those that still exist.
 
         :param check: as of ``build``
         :param multiqueue: whether the guest that is to be started has several queues; None: it runs, and has what it has
+        :param as_read: at most one result of ``existing``, after which the caller has checked; it is taken out
         :raises StepFailed: the network service refuses, or could not plug a port
         """
-        return self._refused_is_failure(self._move_once, network_info, check, multiqueue)
+        return self._refused_is_failure(self._move_once, network_info, check, multiqueue, as_read)
 
     def _refused_is_failure(self, work, *args):
         try:
@@ -161,7 +163,7 @@ class Ports:
                 raise
             raise errors.StepFailed(reason=f"The network service refused a port: {error}") from error
 
-    def _existing(self, network_info: list[dict]) -> tuple[list[dict], list[dict]]:
+    def existing(self, network_info: list[dict]) -> tuple[list[dict], list[dict]]:
         """Those of a server's ports that still exist: as its network_info has them, and as the network service shows them."""
         found, now = [], []
         for known in network_info:
@@ -175,11 +177,14 @@ class Ports:
 
     def have_other_queues(self, network_info: list[dict], multiqueue: bool) -> bool:
         """Whether a guest would find ports with one queue where it has several, or the reverse."""
-        return any(server_resources.as_queues(port, multiqueue) for port in self._existing(network_info)[1])
+        return any(server_resources.as_queues(port, multiqueue) for port in self.existing(network_info)[1])
 
-    def _move_once(self, network_info: list[dict], check: Check, multiqueue: bool | None) -> list[dict]:
-        found, now = self._existing(network_info)
-        check()
+    def _move_once(self, network_info: list[dict], check: Check, multiqueue: bool | None, as_read: list | None) -> list[dict]:
+        if as_read:
+            found, now = as_read.pop()
+        else:
+            found, now = self.existing(network_info)
+            check()
         for port in now:
             queues = {} if multiqueue is None else server_resources.as_queues(port, multiqueue)
             if not self._is_bound_here(port) or queues:
@@ -194,7 +199,7 @@ class Ports:
         return self._refused_is_failure(self._share_once, network_info, check)
 
     def _share_once(self, network_info: list[dict], check: Check) -> list[dict]:
-        found, now = self._existing(network_info)
+        found, now = self.existing(network_info)
         check()
         for port in now:
             if not self._is_bound_here(port) and port["binding:profile"].get(server_resources.MIGRATING_TO) != self.host:

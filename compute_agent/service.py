@@ -72,6 +72,9 @@ class ComputeAgent(Service):
         # Set once the guests that were lost while the host was down are known; ``resuming`` has them until they run.
         self.guests_known = threading.Event()
         self.resuming: set[str] = set()
+        # {server: (operation, number of its step)}: guests stopped by the last work on their servers, whose disks another host
+        # is to fetch in the next step.
+        self.leaving: dict[str, tuple[str, int]] = {}
         self.fence = Fence(self)
         self.incomings = Incomings(self.conf.my_ip)
         self.migrating = threading.BoundedSemaphore(self.conf.max_concurrent_live_migrations)
@@ -104,6 +107,7 @@ class ComputeAgent(Service):
         continues.
         """
         with self.lock(uuid):
+            self.leaving.pop(uuid, None)
             self.tasks.settle(self.make_task, lambda task, state: task.server_of(state) == uuid)
             yield
 

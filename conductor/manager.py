@@ -93,6 +93,9 @@ class Manager:
     def end_operation_step(self, ctx, operation_id: str, number: int, report: dict) -> None:
         self.service.operations.end_step(operation_id, number, report)
 
+    def next_operation_step(self, ctx, operation_id: str, number: int, report: dict) -> dict | None:
+        return self.service.operations.next_step(operation_id, number, report)
+
     def operation_progress(self, ctx, operation_id: str, number: int, progress: dict | None) -> dict:
         return self.service.db.transact(live_migrations.report, operation_id, number, progress)
 

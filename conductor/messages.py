@@ -224,7 +224,7 @@ class OperationData(TypedDict, total=False):
 
 class OperationStep(TypedDict):
     """``step`` is a method of ``compute_agent.migration.HostSteps``; ``instance`` is the server as it should be on the host, or
-    None if it no longer exists.
+    None if it no longer exists; ``goes_on``: the host executes the next step too, and asks for it with its report.
     """
 
     uuid: Id
@@ -232,6 +232,8 @@ class OperationStep(TypedDict):
     attempt: int
     data: OperationData
     instance: Instance | None
+    number: Annotated[int, Added("1.7", default=0)]
+    goes_on: Annotated[bool, Added("1.7", default=False)]
 
 
 class StepResult(TypedDict, total=False):

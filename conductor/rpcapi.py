@@ -48,7 +48,8 @@ class ConductorAPI(Client):
         "1.4": "Flavors have local_disks, instances have injected_files, operations' data have migration and image_id. "
                "host_returns is new.",
         "1.5": "operation_progress and is_step_current are new. end_operation_step is a cast, no call.",
-        "1.6": "server_secret is new, and an outcome has password_used."}
+        "1.6": "server_secret is new, and an outcome has password_used.",
+        "1.7": "next_operation_step is new, and steps have number and goes_on."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -92,6 +93,11 @@ class ConductorAPI(Client):
     @cast(since="1.2")
     def end_operation_step(self, ctx, operation_id: Id, number: Count, report: StepReport) -> None:
         """Report the result of a step. Lost: the conductor requests the step again; outdated or repeated: nothing changes."""
+
+    @call(timeout_s=15, since="1.7")
+    def next_operation_step(self, ctx, operation_id: Id, number: Count, report: StepReport) -> OperationStep | None:
+        """As ``end_operation_step``, of a step with ``goes_on``; returns the next step. None: it is not this host's, or not
+        wanted. Lost: the conductor requests the one or the other step again."""
 
     @call(timeout_s=15, since="1.5")
     def operation_progress(self, ctx, operation_id: Id, number: Count, progress: Progress | None) -> RequestedOfMigration:

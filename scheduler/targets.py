@@ -9,13 +9,15 @@ import time
 import sqlalchemy as sa
 
 from common import db, errors, guest_needs, rows
-from conductor.db import allocations, models, resizes, server_migrations
+from common.server_states import RESIZE_MIGRATING
+from conductor.db import allocations, machine, models, resizes, server_migrations
 from scheduler.placement import AgainstGroup, HostFull, Placement
 from scheduler.rpcapi import request_spec
 
 TABLE = models.instances
 # {type of a migration: what the hypervisor of its target must support}
 _USES = {"resize": (guest_needs.RESIZE,), "migration": (guest_needs.RESIZE,), "live-migration": (guest_needs.LIVE_MIGRATION,)}
+_ACTIONS = {"migration": "migrate", "resize": "resize"}  # by the type of their migrations
 
 
 def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requested_host: str | None, *,
@@ -30,8 +32,9 @@ def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requ
     """
     for number in range(placement.CLAIM_TRIES):
         with placement.db.reader() as connection:
-            row, migration = rows.find(connection, TABLE, uuid, key="uuid"), server_migrations.get(connection, migration_id)
-            if row is None or migration is None or row["attempt"] != attempt or migration["status"] not in server_migrations.OPEN:
+            row, migration = server_migrations.get_with_server(connection, migration_id)
+            if row is None or migration is None or (row["uuid"], row["attempt"]) != (uuid, attempt) or (
+                    migration["status"] not in server_migrations.OPEN):
                 return None
             spec = _spec(row, migration, requested_host)
             resolved = placement.resolve(connection, spec)
@@ -96,14 +99,22 @@ def _claim(connection, placement: Placement, host: dict, row: dict, migration: d
         return now["dest_host"]
     if not force:
         placement.check_group(connection, host, spec)
-    if connection.execute(sa.update(TABLE).where(TABLE.c.uuid == row["uuid"], TABLE.c.attempt == row["attempt"]).values(
-            updated_at=db.now())).rowcount == 0:
+    if not _mark(connection, row, migration):
         return None
     if not _claim_host(connection, host, row["uuid"], migration, spec, placement.limits(host)):
         raise HostFull
-    begun = {"status": server_migrations.MIGRATING} if migration["type"] in ("migration", "resize") else {}
+    begun = {"status": server_migrations.MIGRATING} if migration["type"] in _ACTIONS else {}
     server_migrations.write(connection, migration["id"], dest_host=host["host"], **begun)
     return host["host"]
+
+
+def _mark(connection, row: dict, migration: dict) -> bool:
+    """Lock the server in its attempt, and record that it has a target. False: it is in another attempt."""
+    action = _ACTIONS.get(migration["type"])
+    if action:
+        return machine.advance(connection, row["uuid"], action, RESIZE_MIGRATING, row["attempt"])
+    return connection.execute(sa.update(TABLE).where(TABLE.c.uuid == row["uuid"], TABLE.c.attempt == row["attempt"]).values(
+        updated_at=db.now())).rowcount > 0
 
 
 def _claim_host(connection, host: dict, uuid: str, migration: dict, spec: dict, limits: dict) -> bool:

@@ -83,7 +83,7 @@ def confirm(call: Call, id: str) -> None:
     """:raises Conflict: the server is not waiting to be confirmed"""
     with call.svc.db.writer() as connection:
         row = _begun(call, connection, id, "os_compute_api:servers:confirm_resize", "confirmResize")
-        operation_id = resizes.confirm(connection, call.ctx, id)
+        operation_id = resizes.confirm(connection, call.ctx, row)
     drive(call, operation_id, "resize.confirm.start", row)
 
 
@@ -98,7 +98,7 @@ def revert(call: Call, id: str) -> None:
             quotas.lock_owner(connection, row["project_id"])
             limits.Servers(connection, call.svc.quota_defaults, row["project_id"], row["user_id"]).check_growth(
                 row["flavor"], migration["old_flavor"])
-        operation_id = resizes.revert(connection, call.ctx, id)
+        operation_id = resizes.revert(connection, call.ctx, row, migration)
     drive(call, operation_id, "resize.revert.start", row)
 
 

@@ -32,15 +32,21 @@ def get(connection, operation_id: str) -> dict | None:
     return rows.one(connection, sa.select(TABLE).where(TABLE.c.id == operation_id))
 
 
-def get_with_server(connection, operation_id: str) -> tuple[dict | None, dict | None]:
-    """The row, and the states of its server, as ``instances.states_of``, in one statement."""
-    states = {f"server_{c.name}": c for c in instances.STATES}
-    found = rows.one(connection, sa.select(TABLE, instances.TABLE.c.uuid, *(c.label(name) for name, c in states.items())).join(
-        instances.TABLE, instances.TABLE.c.uuid == TABLE.c.instance_uuid, isouter=True).where(TABLE.c.id == operation_id))
+def get_with_server(connection, operation_id: str, columns: list | None = None, *, lock: bool = False) -> tuple[
+        dict | None, dict | None]:
+    """The row and its server, in one statement; None for what does not exist.
+
+    :param columns: of the server; None: those of ``instances.states_of``
+    :param lock: keep both as they are until the transaction ends. Without a server there is then no row either
+    """
+    server = {f"server_{c.name}": c for c in columns or instances.STATES}
+    query = sa.select(TABLE, instances.TABLE.c.uuid.label("_uuid"), *(c.label(name) for name, c in server.items())).join(
+        instances.TABLE, instances.TABLE.c.uuid == TABLE.c.instance_uuid, isouter=not lock).where(TABLE.c.id == operation_id)
+    found = rows.one(connection, query.with_for_update(key_share=True) if lock else query)
     if found is None:
         return None, None
-    server = {c.name: found.pop(name) for name, c in states.items()}
-    return found, server if found.pop("uuid") else None
+    values = {str(c.name): found.pop(name) for name, c in server.items()}
+    return found, values if found.pop("_uuid") else None
 
 
 def exist(connection) -> bool:
@@ -55,31 +61,42 @@ def due(connection, limit: int) -> list[str]:
         TABLE.c.due_at).limit(limit)).scalars())
 
 
-def acquire(connection, operation_id: str, holder: str, lease_s: float) -> dict | None:
+def acquire(connection, operation_id: str, holder: str, lease_s: float) -> tuple[dict | None, dict | None]:
     """Acquire the lease of an operation.
 
     :param holder: a name that is unique to this thread
-    :returns: the row; None: another thread or conductor has the lease, the operation is not due, or it has ended
+    :returns: the row and its server, as ``get_with_server``. No row: another thread or conductor has the lease, the operation is
+        not due, or it has ended
     """
     at = db.now()
     done = connection.execute(sa.update(TABLE).where(
         TABLE.c.id == operation_id, TABLE.c.due_at <= at,
         sa.or_(TABLE.c.lease_until.is_(None), TABLE.c.lease_until < at, TABLE.c.lease_holder == holder)).values(
         lease_holder=holder, lease_until=at + datetime.timedelta(seconds=lease_s)))
-    return get(connection, operation_id) if done.rowcount else None
+    return get_with_server(connection, operation_id) if done.rowcount else (None, None)
 
 
 def _mine(row: dict) -> list:
-    return [TABLE.c.id == row["id"], TABLE.c.number == row["number"], TABLE.c.lease_holder == row["lease_holder"]]
+    """The row at the same step, while nobody else has the lease."""
+    return [TABLE.c.id == row["id"], TABLE.c.number == row["number"],
+            sa.or_(TABLE.c.lease_holder.is_(None), TABLE.c.lease_holder == row["lease_holder"])]
 
 
-def advance(connection, row: dict, *, step: str, phase: str, data: dict, error: str | None = None, lease_s: float) -> dict | None:
-    """Go to another step, and renew the lease; returns the new row. None: the lease was lost; nothing was written."""
+def advance(connection, row: dict, *, step: str, phase: str, data: dict, error: str | None = None, lease_s: float,
+            wait_s: float | None = None) -> dict | None:
+    """Go to another step; returns the new row. None: another has the lease; nothing was written.
+
+    :param lease_s: for which the holder of the lease keeps it
+    :param wait_s: release the lease instead, until which time nobody needs to go on
+    """
     at = db.now()
-    changed = dict(step=step, phase=phase, number=row["number"] + 1, data=data, error=error, report=None, due_at=at, step_at=at,
-                   updated_at=at, lease_until=at + datetime.timedelta(seconds=lease_s))
+    lease: dict = {"lease_until": at + datetime.timedelta(seconds=lease_s), "lease_holder": row["lease_holder"], "due_at": at}
+    if wait_s is not None:
+        lease = {"lease_until": None, "lease_holder": None, "due_at": at + datetime.timedelta(seconds=wait_s)}
+    changed = dict(step=step, phase=phase, number=row["number"] + 1, data=data, error=error, report=None, step_at=at,
+                   updated_at=at, **lease)
     done = connection.execute(sa.update(TABLE).where(*_mine(row)).values(changed))
-    return {**row, **changed} if done.rowcount else None
+    return {**row, **changed, "lease_holder": row["lease_holder"]} if done.rowcount else None
 
 
 def wait(connection, row: dict, delay_s: float) -> bool:

@@ -3,7 +3,6 @@
 Each function changes the server's state and adds the operation that ``conductor.operations`` runs, in one transaction.
 """
 
-import sqlalchemy as sa
 
 from common import errors, rows
 from conductor.db import actions, allocations, instances, machine, models, operations, server_migrations
@@ -18,10 +17,6 @@ def columns_of(flavor: dict) -> dict:
     """A migration's flavor as columns of a server's row."""
     part = server_migrations.part(flavor)
     return {"flavor": {name: value for name, value in flavor.items() if name != "disk_gb"}, **part}
-
-
-def _attempt(connection, uuid: str) -> int:
-    return connection.execute(sa.select(TABLE.c.attempt).where(TABLE.c.uuid == uuid)).scalar_one()
 
 
 def begin(connection, ctx, row: dict, *, action: str, flavor: dict | None = None, host: str | None = None) -> str:
@@ -44,42 +39,47 @@ def begin(connection, ctx, row: dict, *, action: str, flavor: dict | None = None
         "vm_state": row["vm_state"], "volumes": bool(row["block_devices"]), "new": columns_of(new)})
 
 
-def _begin_second(connection, ctx, uuid: str, action: str, kind: str, status: str, also: dict) -> str:
-    machine.begin(connection, uuid, action, request_id=ctx.request_id)
-    migration = server_migrations.open_of(connection, uuid)
+def _begin_second(connection, ctx, row: dict, migration: dict | None, action: str, kind: str, status: str, also: dict) -> str:
+    machine.begin(connection, row["uuid"], action, request_id=ctx.request_id)
     if migration is None or migration["status"] != server_migrations.FINISHED:
         raise errors.BadRequest("Instance has not been resized.")
     server_migrations.write(connection, migration["id"], status=status)
     data = {"action": action, "migration": migration["id"], "source": migration["source_host"], "target": migration["dest_host"],
             "vm_state": migration["vm_state"], **also, "old": columns_of(migration["old_flavor"])}
-    return operations.begin(connection, ctx, kind, uuid, _attempt(connection, uuid), data)
+    return operations.begin(connection, ctx, kind, row["uuid"], row["attempt"] + 1, data)
 
 
-def confirm(connection, ctx, uuid: str) -> str:
+def confirm(connection, ctx, row: dict) -> str:
     """Begin to remove the server from its source host; returns the id of the operation.
 
+    :param row: the server, as this transaction has read it
     :raises InvalidState: the server is not waiting for confirmation
     :raises BadRequest: it was not resized or migrated
     """
-    return _begin_second(connection, ctx, uuid, "confirmResize", CONFIRM, server_migrations.CONFIRMING, {})
+    migration = server_migrations.open_of(connection, row["uuid"])
+    return _begin_second(connection, ctx, row, migration, "confirmResize", CONFIRM, server_migrations.CONFIRMING, {})
 
 
 def confirm_automatically(connection, ctx, uuid: str) -> str:
-    """As ``confirm``, without a request: recorded as an action of its own."""
+    """As ``confirm``, without a request: recorded as an action of its own. :raises NotFound: the server is gone"""
+    row = rows.get(connection, TABLE, uuid, resource="instance", key="uuid")
     actions.start(connection, ctx, uuid, "confirmResize")
-    return confirm(connection, ctx, uuid)
+    return confirm(connection, ctx, row)
 
 
-def revert(connection, ctx, uuid: str) -> str:
+def revert(connection, ctx, row: dict, migration: dict | None) -> str:
     """Begin to move the server back to its source host. As ``confirm``.
 
+    :param row: with its block devices
+    :param migration: the server's open migration, if there is one
     :raises Conflict: the source host has not yet destroyed the guest that an earlier revert may have started there
     """
-    for operation in operations.of_server(connection, uuid):
+    for operation in operations.of_server(connection, row["uuid"]):
         if operation["kind"] == DESTROY:
             raise errors.Conflict(f"Host {operation['data']['host']} has not yet destroyed the guest that an earlier revert "
                                   "may have started there. Try again when the host is back.")
-    return _begin_second(connection, ctx, uuid, "revertResize", REVERT, server_migrations.REVERTING, {})
+    return _begin_second(connection, ctx, row, migration, "revertResize", REVERT, server_migrations.REVERTING,
+                         {"volumes": bool(row["block_devices"])})
 
 
 def leave(connection, ctx, uuid: str) -> None:

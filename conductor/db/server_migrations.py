@@ -46,6 +46,16 @@ def get(connection, migration_id: int) -> dict | None:
     return rows.one(connection, sa.select(TABLE).where(TABLE.c.id == migration_id))
 
 
+def get_with_server(connection, migration_id: int) -> tuple[dict | None, dict | None]:
+    """The server, without its block devices, and the migration, in one statement; None and None if one of them does not exist."""
+    server = models.instances
+    found = rows.one(connection, sa.select(*(c.label(f"server_{c.name}") for c in server.c), TABLE).join(
+        TABLE, TABLE.c.instance_uuid == server.c.uuid).where(TABLE.c.id == migration_id))
+    if found is None:
+        return None, None
+    return {str(c.name): found.pop(f"server_{c.name}") for c in server.c}, found
+
+
 def of_server(connection, uuid: str, **where) -> list[dict]:
     return rows.select(connection, TABLE, instance_uuid=uuid, order_by="id", **where)
 

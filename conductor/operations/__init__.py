@@ -43,9 +43,6 @@ AT_ONCE = 8
 INJECT: typing.Callable[[str, str, str, str], object] | None = None
 
 
-REPORTED: dict = {}  # the server of a step that an agent has executed, until it is read
-
-
 class Wait:
     """Returned by a step that has been requested from an agent."""
 
@@ -55,12 +52,14 @@ WAIT = Wait()
 
 @dataclasses.dataclass
 class Job:
-    """A step of an operation in progress. ``row`` is the operation's, ``instance`` the server's or None."""
+    """A step of an operation in progress. ``row`` is the operation's, ``instance`` the server's or None; ``held``: whether this
+    thread has the lease; without it, it may only request the step from a host."""
 
     service: typing.Any
     ctx: context.Context
     row: dict
     instance: dict | None
+    held: bool = True
 
     @property
     def uuid(self) -> str:
@@ -117,6 +116,7 @@ class Operation:
     """A kind of operation. Subclasses define ``kind``, ``steps``, and the methods of the steps.
 
     ``host_steps``: {step or "undo_" + step: method of ``compute_agent.migration.HostSteps`` that the agent executes}
+    ``idle``: steps that do nothing, so that they have only an undo; they are recorded with the step before
     ``columns``: {step or "undo_" + step: key of the operation's data with columns that replace those of the server's row}
     ``notifications``: event types for success and failure, without "compute.instance."
     ``patient``: undoable steps that wait for an unavailable host or service however long it takes, because only that one knows
@@ -130,6 +130,7 @@ class Operation:
     undoable: tuple[str, ...] = ()
     patient: tuple[str, ...] = ()
     host_steps: dict[str, str] = {}
+    idle: tuple[str, ...] = ()
     columns: dict[str, str] = {}
     notifications: tuple[str, str] | None = None
     of_attempt = True
@@ -149,6 +150,10 @@ class Operation:
 
     def skips(self, job: Job, step: str) -> bool:
         """Whether a step has nothing to do, or to undo, and is neither executed nor recorded."""
+        return False
+
+    def goes_on(self, job: Job) -> bool:
+        """Whether the host that executes this step executes the next one too: it is told with the answer to its report."""
         return False
 
     def host_step(self, job: Job) -> str:
@@ -175,11 +180,14 @@ class Engine:
     def run(self, operation_id: str) -> None:
         """Acquire the lease, unless another thread or conductor has it, and run steps until one has to wait."""
         holder = f"{self.service.conf.host}-{threading.get_ident():x}-{context.new_uuid()[:8]}"[:64]
-        while row := self.service.db.transact(operations.acquire, operation_id, holder, LEASE_S):
-            ctx = context.service_context(request_id=row["request_id"], project_id=row["project_id"])
+        while True:
+            row, server = self.service.db.transact(operations.acquire, operation_id, holder, LEASE_S)
+            if row is None:
+                return
+            ctx = _context(row)
             context.activate(ctx)
             try:
-                more: Job | bool = self._read(ctx, row)
+                more: Job | bool = Job(self.service, ctx, self._at_step(row), server)
                 while isinstance(more, Job):
                     more = self._advance(more)
                 if not more:
@@ -192,9 +200,9 @@ class Engine:
 
         :returns: the next step, to be executed immediately; True: read the operation again; False: it waits, or has ended
         """
-        row, ctx = job.row, job.ctx
+        row = job.row
         kind = self.kinds[row["kind"]]
-        if job.instance is not REPORTED and not kind.is_current(job):
+        if not kind.is_current(job):
             LOG.info("operation %s of instance %s ends: its server is in another attempt or gone", row["kind"], job.uuid)
             self.service.db.transact(self._end, job, lambda connection: kind.superseded(connection, job))
             return False
@@ -210,28 +218,24 @@ class Engine:
                         exc_info=not isinstance(error, errors.Error))
             return self._failed(kind, job, error)
         if isinstance(found, Wait):
-            return not self.service.db.transact(operations.wait, row, RESEND_S)
+            return job.held and not self.service.db.transact(operations.wait, row, RESEND_S)
         self._inject(row, "end")
         more = self.service.db.transact(self._done, kind, job, found or {})
         self._inject(row, "recorded")
+        self._tell(kind, job, more)
+        return more or False
+
+    def _tell(self, kind: Operation, job: Job, more: "Job | bool | None") -> None:
+        """After ``_done``: begin what the end of the operation has made possible, and notify others of it."""
         if not more and kind.followed:
             self._wake_others(job.uuid)
         if more is None and kind.notifications:
-            forward = row["phase"] == FORWARD
-            self.service.notify(ctx, kind.notifications[0 if forward else 1], job.uuid, error=not forward)
-        return more or False
+            forward = job.row["phase"] == FORWARD
+            self.service.notify(job.ctx, kind.notifications[0 if forward else 1], job.uuid, error=not forward)
 
     def _at_step(self, row: dict) -> dict:
         """The row of a new operation names no step."""
         return {**row, "step": row["step"] or self.kinds[row["kind"]].steps[0]}
-
-    def _read(self, ctx, row: dict) -> Job:
-        """The current step. If it was executed, its server is read when that is recorded."""
-        row = self._at_step(row)
-        if row["report"] is not None and self.kinds[row["kind"]].of_attempt:
-            return Job(self.service, ctx, row, REPORTED)
-        with self.service.db.reader() as connection:
-            return Job(self.service, ctx, row, instances.states_of(connection, row["instance_uuid"]))
 
     @staticmethod
     def _inject(row: dict, moment: str) -> None:
@@ -281,25 +285,34 @@ class Engine:
     def _done(self, connection, kind: Operation, job: Job, found: dict) -> "Job | bool | None":
         """Record the end of a step and go to the next, or to the previous one in an undo. None: it was the last; the operation
         has ended. Otherwise as ``_advance``."""
-        row, data = job.row, {**job.data, **found}
-        forward = row["phase"] == FORWARD
         if kind.of_attempt:
-            server = instances.lock_attempt(connection, job.uuid, row["attempt"])
+            server = instances.lock_attempt(connection, job.uuid, job.row["attempt"])
             if server is None:
                 return self._superseded(connection, kind, job)
             job = dataclasses.replace(job, instance=server)
+        return self._recorded(connection, kind, job, found)
+
+    def _recorded(self, connection, kind: Operation, job: Job, found: dict) -> "Job | bool | None":
+        """As ``_done``, of a server that is locked in its attempt."""
+        row, data = job.row, {**job.data, **found}
+        forward = row["phase"] == FORWARD
         job = dataclasses.replace(job, row={**row, "data": data})
         index = self._next(kind, job)
         record = getattr(kind, f"record_{job.method}", None)
         if 0 <= index < len(kind.steps):
-            now = operations.advance(connection, row, step=kind.steps[index], phase=row["phase"], data=data, error=row["error"],
-                                     lease_s=LEASE_S)
+            step = kind.steps[index]
+            asks = dataclasses.replace(job, row={**row, "step": step}).method in kind.host_steps
+            now = operations.advance(connection, row, step=step, phase=row["phase"], data=data, error=row["error"],
+                                     lease_s=LEASE_S, wait_s=RESEND_S if asks else None if job.held else 0)
             if now is None:
                 return True
             self._event(connection, job, None)
             if record:
                 record(connection, job)
-            return dataclasses.replace(job, row=now)
+            following = dataclasses.replace(job, row=now, held=job.held and not asks)
+            if forward and step in kind.idle:
+                return self._recorded(connection, kind, following, {})
+            return following if asks or job.held else True
 
         def end(connection):
             if record:
@@ -356,16 +369,21 @@ class Engine:
     def begin_step(self, operation_id: str, number: int) -> dict | None:
         """What a host is to do, as ``OperationStep``; None: the number is outdated."""
         with self.service.db.reader() as connection:
-            row = operations.get(connection, operation_id)
+            row, instance = operations.get_with_server(connection, operation_id, list(instances.TABLE.c))
             if row is None or not self._is_wanted(row, number):
                 return None
-            instance = instances.find(connection, row["instance_uuid"])
-        kind, job = self.kinds[row["kind"]], Job(self.service, context.service_context(), self._at_step(row), instance)
-        if not kind.is_current(job):
-            return None
+            if instance:
+                instance = _with_devices(connection, row, instance)
+        job = Job(self.service, context.service_context(), self._at_step(row), instance)
+        return self._work(job) if self.kinds[row["kind"]].is_current(job) else None
+
+    def _work(self, job: Job) -> dict:
+        """:param job: with the whole server"""
+        kind = self.kinds[job.row["kind"]]
         columns = job.data.get(kind.columns.get(job.method, ""), {})
-        return {"uuid": job.uuid, "step": kind.host_step(job), "attempt": row["attempt"], "data": job.data,
-                "instance": {**instance, **columns} if instance else None}
+        return {"uuid": job.uuid, "step": kind.host_step(job), "attempt": job.row["attempt"], "data": job.data,
+                "instance": {**job.instance, **columns} if job.instance else None, "number": job.row["number"],
+                "goes_on": job.row["phase"] == FORWARD and kind.goes_on(job)}
 
     def is_current(self, operation_id: str, number: int) -> bool:
         """Whether a host is still to do the step that it has begun."""
@@ -380,10 +398,74 @@ class Engine:
 
     def end_step(self, operation_id: str, number: int, report: dict) -> bool:
         """False: the number is outdated."""
-        done = self.service.db.transact(operations.report, operation_id, number, report)
-        if done:
+        return self._end_step(operation_id, number, report)[0]
+
+    def next_step(self, operation_id: str, number: int, report: dict) -> dict | None:
+        """As ``end_step``; returns the next step if the same host executes it, as ``begin_step``."""
+        return self._end_step(operation_id, number, report, whole=True)[1]
+
+    def _end_step(self, operation_id: str, number: int, report: dict, whole: bool = False) -> tuple[bool, dict | None]:
+        """The end of a step that has succeeded is recorded at once, and the next host is requested. All else is left to whoever
+        acquires the lease.
+
+        :param whole: return the next step, if it is the same host's
+        """
+        if INJECT:
+            with self.service.db.reader() as connection:
+                row = operations.get(connection, operation_id)
+            if row and self._is_wanted(row, number):
+                self._inject(self._at_step(row), "end")
+        found = None
+        if not report.get("error"):
+            found = self.service.db.transact(self._record_report, operation_id, number, report, whole)
+        if found is None:
+            done = self.service.db.transact(operations.report, operation_id, number, report)
+            if done:
+                self.wake(operation_id)
+            return done, None
+        job, more = found
+        self._inject(job.row, "recorded")
+        kind = self.kinds[job.row["kind"]]
+        self._tell(kind, job, more)
+        if whole and isinstance(more, Job) and more.row["phase"] == FORWARD and kind.goes_on(job):
+            return True, self._work(more)
+        if more is True or isinstance(more, Job) and not self._requested(kind, more):
             self.wake(operation_id)
-        return done
+        return True, None
+
+    def _record_report(self, connection, operation_id: str, number: int, report: dict, whole: bool) -> "tuple | None":
+        """Record the end of a step; returns (the step, what ``_done`` returns). None: it must be read again, with the lease."""
+        row, server = operations.get_with_server(connection, operation_id, list(instances.TABLE.c) if whole else None, lock=True)
+        if row is None or server is None or not self._is_wanted(row, number) or server["attempt"] != row["attempt"]:
+            return None
+        kind = self.kinds[row["kind"]]
+        if not kind.of_attempt:
+            return None
+        if whole:
+            server = _with_devices(connection, row, server)
+        job = Job(self.service, _context(row), self._at_step({**row, "report": report}), server, held=False)
+        return job, self._recorded(connection, kind, job, report.get("result") or {})
+
+    def _requested(self, kind: Operation, job: Job) -> bool:
+        """Request a step from its host. False: the step has to be executed with the lease, which it may be now."""
+        try:
+            if isinstance(self._do(kind, job), Wait):
+                return True
+        except Exception as error:  # boundary of a step: it is executed again
+            LOG.info("operation %s of instance %s: %s is executed again: %s", job.row["kind"], job.uuid, job.method, error)
+        self.service.db.transact(operations.retry_later, job.row, 0)
+        return False
+
+
+def _with_devices(connection, row: dict, instance: dict) -> dict:
+    """A server with its block devices, which are not read if the operation knows that there are none."""
+    if row["data"].get("volumes") is False:
+        return {**instance, "block_devices": []}
+    return instances.add_block_devices(connection, [instance])[0]
+
+
+def _context(row: dict) -> context.Context:
+    return context.service_context(request_id=row["request_id"], project_id=row["project_id"])
 
 
 def _reason(error: Exception) -> str:

@@ -54,10 +54,8 @@ class LiveMigrate(Move):
         if migration and migration["dest_host"]:
             allocations.release(connection, job.uuid, migration["dest_host"])
 
-    def connect(self, job: Job) -> None:
-        """Does nothing: the target plugs the ports and attaches the volumes. Its undo needs no answer of the target."""
-
     def undo_connect(self, job: Job) -> None:
+        """Of the ports that the target plugs and the volumes that it attaches, also when it does not answer."""
         super().undo_connect(job)
         server_resources.stay_ports(job.service.rest, job.uuid, job.data["target"], check=job.check)
 

@@ -55,6 +55,7 @@ class Move(Resize):
 
     origin, destination = "source", "target"
     undoable: tuple[str, ...] = ("stop", "connect", "start")
+    idle = ("connect",)  # the destination attaches the volumes when it starts the guest
 
     def skips(self, job: Job, step: str) -> bool:
         """Attachments change only with the host, and of servers that have any."""
@@ -66,9 +67,6 @@ class Move(Resize):
     def undo_stop(self, job: Job) -> Wait:
         """Restores ports and volumes with the guest, if it was running."""
         return job.ask(job.data[self.origin])
-
-    def connect(self, job: Job) -> None:
-        """Does nothing: the destination attaches the volumes when it starts the guest. Its undo detaches them."""
 
     def undo_connect(self, job: Job) -> None:
         end_attachments(job, job.data[self.destination])
@@ -105,6 +103,9 @@ class Migrate(Move):
         """A host that keeps the server keeps its disks in the step that stops it."""
         return step == "copy" and _stays(job) or super().skips(job, step)
 
+    def goes_on(self, job: Job) -> bool:
+        return job.row["step"] == "copy" or job.row["step"] == "stop" and _stays(job)
+
     def claim(self, job: Job) -> dict:
         data = job.data
         target = job.service.scheduler.claim_target(job.ctx, job.uuid, job.row["attempt"], data["migration"],
@@ -114,6 +115,9 @@ class Migrate(Move):
         return {"target": target}
 
     def record_claim(self, connection, job: Job) -> None:
+        """Done by the scheduler with its claim, except for one of the release before."""
+        if job.instance and job.instance["task_state"] == RESIZE_MIGRATING:
+            return
         machine.advance(connection, job.uuid, job.data["action"], RESIZE_MIGRATING, job.row["attempt"])
 
     def record_undo_claim(self, connection, job: Job) -> None:
@@ -183,6 +187,9 @@ class Revert(Move):
     here = {"start": "restart", "undo_start": "unrestore", "remove": "drop"}
     columns = {"start": "old"}
     notifications = ("resize.revert.end", "resize.revert.error")
+
+    def goes_on(self, job: Job) -> bool:
+        return _stays(job)
 
     def record_start(self, connection, job: Job) -> None:
         self._record_host(connection, job, job.data["old"])

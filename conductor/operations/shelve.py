@@ -170,6 +170,7 @@ class Unshelve(Unshelving):
 
     kind = shelving.UNSHELVE
     steps = undoable = ("claim", "connect", "build")
+    idle = ("connect",)  # the host connects the volumes when it builds the guest
     host_steps = {"build": "build", "undo_build": "remove"}
     columns = {"build": "new"}
 
@@ -189,9 +190,6 @@ class Unshelve(Unshelving):
         instances.write(connection, job.uuid, host=None)
         if host and job.data.get("left"):
             resizes.remove_from(connection, job.ctx, job.uuid, host)
-
-    def connect(self, job: Job) -> None:
-        """Does nothing: the host connects the volumes when it builds the guest. Its undo takes them from it."""
 
     def undo_connect(self, job: Job) -> dict:
         return _leave(job, job.data["target"])

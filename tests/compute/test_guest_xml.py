@@ -288,12 +288,12 @@ UNEVEN = {"hw:numa_nodes": "2", "hw:numa_mem.0": "548", "hw:numa_mem.1": "1500",
     ({"hw:numa_nodes": "1"}, 0, True), ({"hw:numa_nodes": "1"}, 1, True), ({"hw:numa_nodes": "1"}, 2, False),
     ({"hw:numa_nodes": "2"}, 1, True), (UNEVEN, 1, True), (UNEVEN, 2, False)])
 def test_a_guest_is_placed_where_its_numa_nodes_have_room(specs, taken, fits):
-    """What the scheduler compares, and what the host does, agree; the ratio for memory is for guests that are bound to no node."""
+    """What the scheduler compares and what the host does agree. The ratio for memory is for guests that are bound to no node."""
     pinning = Pinning()
     for number in range(taken):
         pinning.assign(f"guest {number}", guest_hardware.of(2, 2048, {"hw:numa_nodes": "1"}, {}), HOST)
     server = {"vcpus": 2, "memory_mb": 2048, "flavor": {"extra_specs": specs}, "image_meta": {"properties": {}}}
-    missing = guest_needs.missing({"amounts": HOST.amounts(0, pinning.bound())}, guest_needs.of(server))
+    missing = guest_needs.missing({"amounts": HOST.amounts(0, pinning.bound())}, guest_needs.of(server), frozenset())
     assert bool(missing) != fits, missing
     if fits:
         pinning.assign("next", guest_hardware.of_server(server), HOST)

@@ -185,15 +185,16 @@ def test_a_conductor_killed_at_any_moment_is_followed_by_another(cloud, step, mo
     for _ in range(6):
         try:
             cloud.conductors[0].run(operation)
+            cloud.report()
         except Killed:
             break
-        cloud.report()
         cloud.later()
     assert killed
     if cloud.row() is not None:
         before = cloud.row()["number"]
-        cloud.conductors[1].run(operation)
-        assert cloud.row()["number"] == before, "the other holds the lease still"
+        if cloud.row()["lease_until"]:
+            cloud.conductors[1].run(operation)
+            assert cloud.row()["number"] == before, "the other holds the lease still"
         cloud.later()
         cloud.run(operation)
     assert cloud.kind.recorded == ["reserve", "work 7", "finished"], "each step is recorded once, whoever did it"
@@ -285,8 +286,11 @@ def test_a_report_that_comes_while_its_step_is_being_sent_is_not_slept_over(clou
     def answered_at_once(*args):
         send(*args)
         cloud.report()
-    cloud.conductors[0].service.agents.operation_step = answered_at_once
+    woken: list = []
+    cloud.conductors[0].service.agents.operation_step, cloud.conductors[0].wake = answered_at_once, woken.append
     cloud.conductors[0].run(operation)
+    assert woken == [operation]
+    cloud.conductors[1].run(operation)
     assert cloud.row() is None and cloud.kind.recorded[-1] == "finished"
 
 
@@ -375,3 +379,48 @@ def test_conductors_look_often_only_where_there_is_something_to_do(cloud):
     manager = Manager(types.SimpleNamespace(operations=cloud.conductors[0]))
     manager.drive_operation(None, operation)
     assert woken == [operation] * 2
+
+
+def test_a_host_that_goes_on_is_told_with_the_answer_to_its_report(cloud):
+    """It is not requested besides, unless the answer was lost."""
+    cloud.kind.host_steps = {**Example.host_steps, "publish": "publish"}
+    cloud.kind.publish, cloud.kind.goes_on = lambda job: job.ask("h1"), lambda job: job.row["step"] == "work"
+    operation = cloud.begin()
+    cloud.conductors[0].run(operation)
+    _, _, number = cloud.asked[0]
+    assert cloud.conductors[1].begin_step(operation, number)["goes_on"]
+    report = {"host": "h1", "result": {"made": 7}}
+    answer = cloud.conductors[1].next_step(operation, number, report)
+    assert (answer["step"], answer["number"], answer["goes_on"]) == ("publish", number + 1, False)
+    assert answer["data"]["made"] == 7 and answer["instance"]["uuid"] == UUID and answer["instance"]["block_devices"] == []
+    assert cloud.conductors[0].next_step(operation, number, report) is None, "it comes again"
+    cloud.conductors[0].run(operation)
+    assert len(cloud.asked) == 1
+    cloud.later()
+    cloud.conductors[0].run(operation)
+    assert cloud.asked[1] == ("h1", operation, number + 1)
+    cloud.report()
+    assert cloud.kind.recorded == ["reserve", "work 7", "finished"]
+
+
+@pytest.mark.parametrize("report", [{"error": "no space"}, {"error": "away", "again": True}])
+def test_a_host_that_failed_is_not_told_to_go_on(cloud, report):
+    cloud.kind.host_steps = {**Example.host_steps, "publish": "publish"}
+    cloud.kind.goes_on = lambda job: True
+    operation = cloud.begin()
+    cloud.conductors[0].run(operation)
+    assert cloud.conductors[0].next_step(operation, cloud.asked[0][2], {"host": "h1", **report}) is None
+    assert cloud.row()["step"] == "work" and cloud.row()["report"] is not None
+
+
+def test_steps_that_do_nothing_are_recorded_with_the_step_before(cloud):
+    cloud.kind.steps, cloud.kind.idle = ("reserve", "idle", "work", "publish"), ("idle",)
+    cloud.kind.record_idle = lambda connection, job: cloud.kind.recorded.append("idle")
+    operation = cloud.begin()
+    cloud.conductors[0].run(operation)
+    assert cloud.kind.recorded == ["reserve", "idle"] and cloud.row()["step"] == "work"
+    cloud.report(error="it cannot", result=None)
+    cloud.kind.undo_idle = lambda job: cloud.kind._do("undo_idle")
+    cloud.later()
+    cloud.run(operation)
+    assert [name for name in cloud.kind.effects if name.startswith("undo")] == ["undo_work", "undo_idle", "undo_reserve"]

@@ -210,15 +210,18 @@ def test_an_operator_who_resets_the_state_leaves_it_on_its_host(placement, datab
 
 
 def test_only_what_was_moved_is_confirmed_or_reverted(placement, database):  # noqa: F811
-    for work in (resizes.confirm, resizes.revert):
+    def revert(connection, ctx, row):
+        return resizes.revert(connection, ctx, row, server_migrations.open_of(connection, "s"))
+
+    for work in (resizes.confirm, revert):
         with pytest.raises(errors.InvalidState), database.writer() as connection:
-            work(connection, CTX, "s")
+            work(connection, CTX, instances.find(connection, "s"))
     moved(placement, database)
     with database.writer() as connection:
         made = operations.get(connection, resizes.confirm_automatically(connection, CTX, "s"))
     assert (made["kind"], made["data"]["source"], made["data"]["target"]) == ("confirm_resize", "a", "b")
     with pytest.raises(errors.InvalidState), database.writer() as connection:
-        resizes.revert(connection, CTX, "s")
+        revert(connection, CTX, instances.find(connection, "s"))
 
 
 def test_growth_counts_what_others_are_growing_by(placement, database):  # noqa: F811

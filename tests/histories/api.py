@@ -3,7 +3,19 @@
 import sqlalchemy as sa
 
 from common import context, db, errors, server_states
-from conductor.db import deletion, evacuations, instances, live_migrations, machine, models, rebuilds, resets, resizes, shelving
+from conductor.db import (
+    deletion,
+    evacuations,
+    instances,
+    live_migrations,
+    machine,
+    models,
+    rebuilds,
+    resets,
+    resizes,
+    server_migrations,
+    shelving,
+)
 from scheduler.rpcapi import request_spec
 from tests.compute.test_guests import ROW
 from tests.histories.world import World
@@ -184,12 +196,13 @@ def resize(world: World, uuid: str) -> str:
 
 def confirm(world: World, uuid: str) -> str:
     with world.db.writer() as connection:
-        return resizes.confirm(connection, context.service_context(), uuid)
+        return resizes.confirm(connection, context.service_context(), instances.find(connection, uuid))
 
 
 def revert(world: World, uuid: str) -> str:
     with world.db.writer() as connection:
-        return resizes.revert(connection, context.service_context(), uuid)
+        return resizes.revert(connection, context.service_context(), instances.find(connection, uuid),
+                              server_migrations.open_of(connection, uuid))
 
 
 def shelve(world: World, uuid: str) -> str:

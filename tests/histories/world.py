@@ -94,6 +94,7 @@ class SimulatedAgent(ComputeAgent):
         self.outgoing = pathlib.Path(conf.state_path) / "snapshots"
         self.outgoing.mkdir(exist_ok=True, parents=True)
         self.tasks = TaskEngine(Journal(f"{conf.state_path}/tasks/compute"))
+        self.leaving: dict[str, tuple[str, int]] = {}
         self.resuming, self.guests_known, self.stop_event = set(), threading.Event(), Stop()
         self.fence = Fence(self)
         self.heartbeat = Told(driver)

@@ -102,8 +102,8 @@ class Pinning:
 
 def _place(hardware: Hardware, nodes: tuple[NumaNode, ...], cells: tuple[tuple[Cell, int], ...],
            free: frozenset[int]) -> tuple[list[int], dict[int, int]]:
-    """Each of the guest's nodes on a node of the host of its own, the largest first; without nodes, on the first that has room, else
-    on any CPUs.
+    """Each of the guest's nodes on a node of the host of its own, the largest first; without nodes, on the first that has room,
+    else on any CPUs.
 
     :param cells: with the MiB that each has left
     """
