@@ -156,8 +156,10 @@ class Operations:
             self.agent.driver.power_off(uuid, timeout_s=SHUTDOWN_S, is_cancelled=is_cancelled)
 
     def _rebuild(self, instance: dict, is_cancelled) -> None:
-        """A new disk of the image that the row names now. Repeatable; the old disk goes when the image is here."""
+        """A new disk of the image that the row names now. Repeatable; the old disk goes when the image is here, and only if the
+        host has the hardware that the image asks for."""
         uuid, driver = instance["uuid"], self.agent.driver
+        driver.check_hardware(instance)
         files = self.agent.image_files(instance)
         driver.destroy(uuid)
         driver.remove_files(uuid)

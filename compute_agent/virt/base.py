@@ -9,6 +9,7 @@ import dataclasses
 import pathlib
 from collections.abc import Callable
 
+from common import errors, guest_needs, host_traits
 from common.vault import Vault
 from compute_agent.messages import PasswordResult
 from compute_agent.tunnel import Channels, Tunnel
@@ -47,6 +48,17 @@ class VirtDriver:
         why; ``facts["unsupported"]`` lists ``unsupported``.
         """
         raise AssertionError
+
+    def check_hardware(self, instance: dict) -> None:
+        """Check that the guest can have here what its flavor and image ask for, as it may be defined anew.
+
+        :raises StepFailed: it cannot; nothing was changed
+        """
+        needs, facts = guest_needs.of(instance), self.host_resources()["facts"]
+        lacking = guest_needs.missing(facts, {"features": needs["features"], "amounts": {}}, host_traits.of(facts))
+        if lacking:
+            raise errors.StepFailed(reason=f"The host is without hardware that the flavor or the image asks for "
+                                           f"({', '.join(lacking)}).")
 
     def prepare_disk(self, instance: dict, image_files: dict, injection: Injection | None = None) -> None:
         """Create the instance's directory, root disk, and ephemeral and swap disks (``local_disks`` of its flavor).

@@ -1,13 +1,13 @@
 """Rebuild: the server keeps its name, addresses and volumes, and gets a new disk from an image."""
 
-from common import errors, guest_hardware
+from common import errors, guest_hardware, guest_needs, host_traits
 from common.calls import Call
 from common.rest import path
 from compute_api import access, images, personality, virtual_tpm
 from compute_api import create as creation
 from compute_api.services import power
 from compute_api.viewer import Viewer
-from conductor.db import instances, quotas, rebuilds, secrets
+from conductor.db import hosts, instances, quotas, rebuilds, secrets
 
 REIMAGED = (2, 93)  # since when a server's root volume gets the image; before, it keeps what it has
 GIB = 1 << 30
@@ -18,6 +18,20 @@ def _of_image(row: dict, image: dict) -> dict:
     """The columns of a server's image."""
     hardware = guest_hardware.of(row["vcpus"], row["memory_mb"], row["flavor"].get("extra_specs") or {}, image["properties"])
     return {"image_meta": image, "image_ref": image["id"], "root_device_name": f"{hardware.disk_prefix}a"}
+
+
+def _check_host(facts: dict, row: dict, image: dict) -> None:
+    """
+    :param facts: of the server's host, which besides has what the server has now
+    :raises BadRequest: the host lacks hardware that the image asks for
+    """
+    held = {name: mb for name, mb in guest_needs.of(row)["amounts"].items() if name != guest_needs.NUMA_NODES}
+    amounts = {name: number + held.get(name, 0) for name, number in facts.get("amounts", {}).items()}
+    needs = guest_needs.of({**row, "image_meta": image})
+    lacking = guest_needs.missing({**facts, "amounts": amounts}, needs, host_traits.of(facts))
+    if lacking:
+        raise errors.BadRequest("No valid host was found. The server's host lacks hardware that the flavor or the image asks "
+                                f"for ({', '.join(lacking)}).")
 
 
 def _root_volume(call: Call, row: dict) -> dict:
@@ -79,6 +93,7 @@ def rebuild(call: Call, id: str, given: dict, password: str) -> tuple[dict, View
         key = creation.key_of(connection, call, given.get("key_name"))
         limits = quotas.limits(connection, row["project_id"], {**call.svc.quota_defaults, **quotas.INJECTION},
                                user_id=call.ctx.user_id)
+        facts = hosts.facts_on(connection, row["host"])
     virtual_tpm.refuse(row, "rebuild")
     volume = None if row["image_meta"] else _root_volume(call, row)
     limit = limits["metadata_items"]
@@ -87,6 +102,8 @@ def rebuild(call: Call, id: str, given: dict, password: str) -> tuple[dict, View
     image = images.of(call, given["imageRef"], {**row["flavor"], "disk": 0} if volume else row["flavor"])
     if volume:
         _check_volume(call, volume, image)
+    else:
+        _check_host(facts, row, image)
     values = {**_values(call, row, given), **({} if volume else _of_image(row, image))}
     personality.check(limits, values.get("injected_files"))
     if "key_name" in given:

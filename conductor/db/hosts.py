@@ -51,6 +51,11 @@ def facts_of(connection, node_ids: list[str]) -> dict[str, dict]:
     return dict(connection.execute(sa.select(NODES.c.id, NODES.c.facts).where(NODES.c.id.in_(node_ids))).all())
 
 
+def facts_on(connection, host: str | None) -> dict:
+    """The capabilities of a host; {} if it has not reported any."""
+    return connection.execute(sa.select(NODES.c.facts).where(NODES.c.host == host)).scalar() or {}
+
+
 def is_up(row: dict, down_time_s: int, now: datetime.datetime | None = None) -> bool:
     at = row.get("heartbeat_at") or row["updated_at"]
     return not row["forced_down"] and ((now or db.now()) - at).total_seconds() < down_time_s

@@ -60,6 +60,10 @@ def test_a_rebuild_and_a_resize_are_checked_too(cloud, flavor, image):
     where = f"/servers/{server}/action"
     assert "Forbidden to exceed" in refused(400, client, "compute", "POST", where, {"rebuild": {
         "imageRef": image(hw_serial_port_count="2")}})
+    assert "No valid host was found" in (text := refused(400, client, "compute", "POST", where, {"rebuild": {
+        "name": "lost", "imageRef": image(hw_machine_type="isapc")}})) and "machine type isapc" in text
+    now = client.call("compute", "GET", f"/servers/{server}", version="2.3")["server"]
+    assert {**now, "updated": ""} == {**shown, "updated": ""}, "it is as it was"
     wrong = flavor({"hw:numa_nodes": "3"}, vcpus=2)
     assert "evenly" in refused(400, client, "compute", "POST", where, {"resize": {"flavorRef": wrong}})
     client.call("compute", "DELETE", f"/servers/{server}")

@@ -66,6 +66,10 @@ class LibvirtDriver(GuestAgent, LiveMigration, Guests):
             self._capabilities = generation, known
         return known
 
+    def check_hardware(self, instance):
+        super().check_hardware(instance)
+        self.pinning.assign(instance["uuid"], self._hardware(instance), self._known())
+
     def prepare_disk(self, instance, image_files, injection=None):
         self.files.prepare(instance, image_files, injection)
 

@@ -63,30 +63,38 @@ class Pinning:
         """CPUs and NUMA nodes of the host for a guest; those that it had before are forgotten.
 
         :returns: {"cpus": {vCPU: CPU}, "emulator": CPU or None, "cells": [id of the host's node of each node of the guest]}
-        :raises StepFailed: there are not enough
+        :raises StepFailed: there are not enough; it keeps what it had
         """
         if not (hardware.dedicated or hardware.numa):
             return {"cpus": {}, "emulator": None, "cells": []}
         with self._lock:
-            self._taken.pop(uuid, None)
-            self._memory.pop(uuid, None)
-            free = host.dedicated.difference(*self._taken.values())
-            nodes = hardware.numa or (NumaNode(frozenset(range(hardware.vcpus)), hardware.memory_mb),)
-            cells, cpus = _place(hardware, nodes, self._with_room(hardware, host.cells), free)
-            emulator = None
-            if hardware.emulator_threads == "isolate":
-                left = sorted(free - set(cpus.values()))
-                if not left:
-                    raise errors.StepFailed(reason="The host has no free CPU for the emulator's threads.")
-                emulator = left[0]
-            if cpus:
-                taken = {*cpus.values(), *([] if emulator is None else [emulator])}
-                if hardware.thread_policy == "isolate":
-                    taken |= {s for cell in host.cells for cpu, all_of_core in cell.siblings.items() if cpu in taken
-                              for s in all_of_core}
-                self._taken[uuid] = frozenset(taken)
-            if hardware.numa and not hardware.large_pages:
-                self._memory[uuid] = {cell: node.memory_mb for cell, node in zip(cells, nodes)}
+            before = self._taken.pop(uuid, None), self._memory.pop(uuid, None)
+            try:
+                return self._assign(uuid, hardware, host)
+            except errors.StepFailed:
+                for all_guests, of_guest in zip((self._taken, self._memory), before):
+                    if of_guest is not None:
+                        all_guests[uuid] = of_guest  # type: ignore[index]
+                raise
+
+    def _assign(self, uuid: str, hardware: Hardware, host: Capabilities) -> dict:
+        free = host.dedicated.difference(*self._taken.values())
+        nodes = hardware.numa or (NumaNode(frozenset(range(hardware.vcpus)), hardware.memory_mb),)
+        cells, cpus = _place(hardware, nodes, self._with_room(hardware, host.cells), free)
+        emulator = None
+        if hardware.emulator_threads == "isolate":
+            left = sorted(free - set(cpus.values()))
+            if not left:
+                raise errors.StepFailed(reason="The host has no free CPU for the emulator's threads.")
+            emulator = left[0]
+        if cpus:
+            taken = {*cpus.values(), *([] if emulator is None else [emulator])}
+            if hardware.thread_policy == "isolate":
+                taken |= {s for cell in host.cells for cpu, all_of_core in cell.siblings.items() if cpu in taken
+                          for s in all_of_core}
+            self._taken[uuid] = frozenset(taken)
+        if hardware.numa and not hardware.large_pages:
+            self._memory[uuid] = {cell: node.memory_mb for cell, node in zip(cells, nodes)}
         return {"cpus": cpus, "emulator": emulator, "cells": cells if hardware.numa else []}
 
     def _with_room(self, hardware: Hardware, cells: tuple[Cell, ...]) -> tuple[tuple[Cell, int], ...]:
