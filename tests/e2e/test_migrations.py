@@ -121,33 +121,40 @@ def _processes(server_id: str) -> list[str]:
     return host.run("pgrep", "-f", f"qemu.*guest=instance-{server_id}", check=False).stdout.split()
 
 
-def test_a_server_runs_elsewhere_when_its_host_is_cut_off_which_removes_it_when_it_returns_and_nothing_else(real, mover, server):
-    """The host's guests run on meanwhile. An operator has forced it down, and need not wait until it counts as down."""
+def test_servers_run_elsewhere_when_their_host_is_cut_off_which_removes_them_and_nothing_else_later(real, mover, server):
+    """Two at once, one with a volume. The host's guests run on meanwhile. An operator has forced it down, and need not wait until
+    it counts as down."""
     if mover.state(server)[1] != OTHER:
         mover.act(server, "migrate", ("VERIFY_RESIZE", OTHER))
         mover.act(server, "confirmResize", ("ACTIVE", OTHER))
-    stays = real.boot("stays", availability_zone=f"nova:{OTHER}", networks="none")["id"]
-    former, other = _processes(server["id"]), _processes(stays)
+    stays, also = (real.boot(name, availability_zone=f"nova:{OTHER}", networks="none")["id"] for name in ("stays", "also"))
+    moved, other = {server["id"]: _processes(server["id"]), also: _processes(also)}, _processes(stays)
     (service,) = mover.call("GET", f"/os-services?host={OTHER}&binary=nova-compute", version="2.53")["services"]
     host.run("ip", "link", "set", f"lab-{OTHER}", "down")
     mover.call("PUT", f"/os-services/{service['id']}", {"forced_down": True}, version="2.53")
     began = time.monotonic()
-    mover.call("POST", f"/servers/{server['id']}/action", {"evacuate": {}}, version="2.68")
-    mover.wait(server, ("ACTIVE", mover.first))
+    for each in moved:
+        mover.call("POST", f"/servers/{each}/action", {"evacuate": {}}, version="2.68")
+    for each in moved:
+        mover.wait({"id": each}, ("ACTIVE", mover.first))
     took_s = time.monotonic() - began
     text = real.ssh(server["address"], "mount -t ext2 /dev/vdb /mnt && cat /mnt/x; umount /mnt; ls /mark || true", timeout_s=180)
     assert text.strip() == MARK, "its volume has what was written, its disk is new"
     print(f"evacuated in {took_s:.1f} s, logged in after {time.monotonic() - began:.1f} s")
     assert took_s < 60 and mover.attached_to(server) == [mover.first]
-    assert set(former) < set(_processes(server["id"])), "its former host could not be told"
+    for each, former in moved.items():
+        assert former and set(former) < set(_processes(each)), "its former host could not be told"
     host.run("ip", "link", "set", f"lab-{OTHER}", "up")
     mover.call("PUT", f"/os-services/{service['id']}", {"forced_down": False}, version="2.53")
 
-    def migration() -> dict:
-        return mover.call("GET", f"/os-migrations?instance_uuid={server['id']}&migration_type=evacuation", version="2.59")[
-            "migrations"][0]
-    wait_for(lambda: migration()["status"] == "completed", 60, what=f"the host to remove what it had, not {migration()}")
-    assert not set(former) & set(_processes(server["id"])) and _processes(stays) == other
+    def statuses() -> list[str]:
+        found = [f"/os-migrations?instance_uuid={each}&migration_type=evacuation" for each in moved]
+        return [mover.call("GET", path, version="2.59")["migrations"][0]["status"] for path in found]
+    wait_for(lambda: set(statuses()) == {"completed"}, 60, what=f"the host to remove what it had, not {statuses()}")
+    for each, former in moved.items():
+        assert len(_processes(each)) == len(former) and not set(former) & set(_processes(each))
+    assert _processes(stays) == other
     assert real.ssh(server["address"], "echo reached").strip() == "reached"
     real.delete(stays)
+    real.delete(also)
     real.audit()
