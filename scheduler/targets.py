@@ -8,7 +8,7 @@ import time
 
 import sqlalchemy as sa
 
-from common import db, errors, guest_needs, rows
+from common import db, errors, guest_needs
 from common.server_states import RESIZE_MIGRATING
 from conductor.db import allocations, machine, models, resizes, server_migrations
 from scheduler.placement import AgainstGroup, HostFull, Placement
@@ -49,6 +49,8 @@ def claim(placement: Placement, uuid: str, attempt: int, migration_id: int, requ
                 raise errors.NoValidHost(reason=f"Host {requested_host} has no room for the server.") from None
             time.sleep(random.uniform(0, 0.01) * number)
             continue
+        except errors.Superseded:
+            return None
         if chosen == host["host"] != migration["source_host"]:
             placement.remember(host, spec)
         return chosen
@@ -91,20 +93,20 @@ def _spec(row: dict, migration: dict, requested_host: str | None) -> dict:
 
 def _claim(connection, placement: Placement, host: dict, row: dict, migration: dict, spec: dict,
            force: bool) -> str | None:
-    """The lock of the migration's row serializes concurrent requests."""
-    now = rows.find(connection, server_migrations.TABLE, migration["id"])
-    if now is None or now["status"] not in server_migrations.OPEN:  # it has failed meanwhile
-        return None
-    if now["dest_host"]:
-        return now["dest_host"]
+    """The update of the migration's row comes first: it serializes concurrent requests, and what follows may undo it by raising.
+
+    :raises Superseded: the server is in another attempt
+    """
+    begun = {"status": server_migrations.MIGRATING} if migration["type"] in _ACTIONS else {}
+    if not server_migrations.set_target(connection, migration["id"], host["host"], **begun):
+        now = server_migrations.get(connection, migration["id"])
+        return now["dest_host"] if now and now["status"] in server_migrations.OPEN else None
     if not force:
         placement.check_group(connection, host, spec)
     if not _mark(connection, row, migration):
-        return None
+        raise errors.Superseded()
     if not _claim_host(connection, host, row["uuid"], migration, spec, placement.limits(host)):
         raise HostFull
-    begun = {"status": server_migrations.MIGRATING} if migration["type"] in _ACTIONS else {}
-    server_migrations.write(connection, migration["id"], dest_host=host["host"], **begun)
     return host["host"]
 
 

@@ -94,10 +94,11 @@ def revert(call: Call, id: str) -> None:
     with call.svc.db.writer() as connection:
         row = _begun(call, connection, id, "os_compute_api:servers:revert_resize", "revertResize")
         migration = server_migrations.open_of(connection, id)
-        if migration and migration["status"] == server_migrations.FINISHED:
+        old = migration["old_flavor"] if migration and migration["status"] == server_migrations.FINISHED else row["flavor"]
+        if old["vcpus"] > row["vcpus"] or old["ram"] > row["memory_mb"]:
             quotas.lock_owner(connection, row["project_id"])
             limits.Servers(connection, call.svc.quota_defaults, row["project_id"], row["user_id"]).check_growth(
-                row["flavor"], migration["old_flavor"])
+                row["flavor"], old)
         operation_id = resizes.revert(connection, call.ctx, row, migration)
     drive(call, operation_id, "resize.revert.start", row)
 

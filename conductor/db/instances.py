@@ -112,9 +112,14 @@ def write(connection, uuid: str, **values) -> None:
     rows.update_where(connection, TABLE, {"updated_at": db.now(), **values}, uuid=uuid)
 
 
-def move(connection, uuid: str, host: str, default_zone: str, **values) -> None:
-    """Record the host that a server is on now, and with it the availability zone; and other columns."""
-    write(connection, uuid, host=host, availability_zone=aggregates.host_zone(connection, host, default_zone), **values)
+def on_host(connection, host: str, default_zone: str) -> dict:
+    """The columns of a server that is on this host now: it, and its availability zone."""
+    return {"host": host, "availability_zone": aggregates.host_zone(connection, host, default_zone)}
+
+
+def move(connection, uuid: str, host: str, default_zone: str) -> None:
+    """Record the host that a server is on now, and with it the availability zone."""
+    write(connection, uuid, **on_host(connection, host, default_zone))
 
 
 def change(connection, row: dict, **values) -> dict:

@@ -37,6 +37,13 @@ def write(connection, migration_id: int, **values) -> None:
     rows.update_where(connection, TABLE, {"updated_at": db.now(), **values}, id=migration_id)
 
 
+def set_target(connection, migration_id: int, host: str, **values) -> bool:
+    """Record the target of a migration. False: it has one, or has ended."""
+    return connection.execute(sa.update(TABLE).where(
+        TABLE.c.id == migration_id, TABLE.c.dest_host.is_(None), TABLE.c.status.in_(OPEN)).values(
+        dest_host=host, updated_at=db.now(), **values)).rowcount > 0
+
+
 def complete(connection, migration_id: int) -> None:
     """The former host of an evacuated server has removed what it had of it."""
     rows.update_where(connection, TABLE, {"updated_at": db.now(), "status": COMPLETED}, id=migration_id, status=DONE)

@@ -9,7 +9,7 @@ copy of the disks as they were, and ports and volumes stay as they are.
 
 from common import db, errors, server_resources
 from common.server_states import ACTIVE, RESIZE_FINISH, RESIZE_MIGRATED, RESIZE_MIGRATING, SHUTDOWN, STOPPED
-from conductor.db import actions, instances, machine, resizes, server_migrations
+from conductor.db import actions, allocations, instances, machine, resizes, server_migrations
 from conductor.operations import Job, Operation, Wait
 
 
@@ -34,6 +34,14 @@ class Resize(Operation):
 
     def host_step(self, job: Job) -> str:
         return self.here.get(job.method, self.host_steps[job.method]) if _stays(job) else super().host_step(job)
+
+    @staticmethod
+    def _give_back(connection, job: Job, keep: str) -> None:
+        """As ``resizes.give_back``, of an operation that knows its hosts."""
+        if _stays(job):
+            resizes.give_back(connection, job.data["migration"], keep)
+        else:
+            allocations.release(connection, job.uuid, job.data["source" if keep == resizes.NEW else "target"])
 
     def _record_remove(self, connection, job: Job, host: str) -> None:
         """If the host was down, what it has of the server, or has kept, is removed when it is back."""
@@ -81,10 +89,17 @@ class Move(Resize):
     def disconnect(self, job: Job) -> None:
         end_attachments(job, job.data[self.origin])
 
+    def _host(self, connection, job: Job) -> dict:
+        """The columns that name the host on which the guest runs."""
+        return instances.on_host(connection, job.data[self.destination], job.service.conf.compute.default_availability_zone)
+
     def _record_host(self, connection, job: Job, columns: dict) -> None:
         """Record the host on which the guest runs."""
-        instances.move(connection, job.uuid, job.data[self.destination],
-                       job.service.conf.compute.default_availability_zone, **columns)
+        instances.write(connection, job.uuid, **self._host(connection, job), **columns)
+        self._record_attachments(connection, job)
+
+    @staticmethod
+    def _record_attachments(connection, job: Job) -> None:
         for volume_id, attachment_id in job.data["attachments"].items():
             instances.set_attachment(connection, job.uuid, volume_id, attachment_id)
 
@@ -146,12 +161,17 @@ class Migrate(Move):
         machine.advance(connection, job.uuid, job.data["action"], RESIZE_FINISH, job.row["attempt"])
 
     def record_start(self, connection, job: Job) -> None:
-        self._record_host(connection, job, job.data["new"])
+        """If it is the last step, the host is written with the end of the action."""
+        if self.skips(job, "disconnect"):
+            self._record_attachments(connection, job)
+        else:
+            self._record_host(connection, job, job.data["new"])
 
     def finished(self, connection, job: Job) -> None:
         server_migrations.write(connection, job.data["migration"], status=server_migrations.FINISHED)
+        host = {**self._host(connection, job), **job.data["new"]} if self.skips(job, "disconnect") else {}
         machine.finish(connection, job.uuid, job.data["action"], attempt=job.row["attempt"], launched_at=db.now(),
-                       power_state=job.data["power_state"])
+                       power_state=job.data["power_state"], **host)
 
     def failed(self, connection, job: Job, error: str) -> None:
         server_migrations.write(connection, job.data["migration"], status=server_migrations.ERROR)
@@ -173,7 +193,7 @@ class Confirm(Resize):
         self._record_remove(connection, job, job.data["source"])
 
     def finished(self, connection, job: Job) -> None:
-        resizes.give_back(connection, job.data["migration"], resizes.NEW)
+        self._give_back(connection, job, resizes.NEW)
         server_migrations.write(connection, job.data["migration"], status=server_migrations.CONFIRMED)
         end = STOPPED if job.instance and job.instance["power_state"] == SHUTDOWN else ACTIVE
         machine.finish(connection, job.uuid, "confirmResize", attempt=job.row["attempt"], end=end)
@@ -206,7 +226,7 @@ class Revert(Move):
         self._record_remove(connection, job, job.data["target"])
 
     def finished(self, connection, job: Job) -> None:
-        resizes.give_back(connection, job.data["migration"], resizes.OLD)
+        self._give_back(connection, job, resizes.OLD)
         server_migrations.write(connection, job.data["migration"], status=server_migrations.REVERTED)
         machine.finish(connection, job.uuid, "revertResize", attempt=job.row["attempt"], end=job.data["vm_state"],
                        power_state=job.data["power_state"])
