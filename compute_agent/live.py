@@ -93,7 +93,7 @@ class Watch:
     def __init__(self, said, is_cancelled, limit_s: float, at_limit: str):
         self._said, self._is_cancelled, self._at_limit = said, is_cancelled, at_limit
         self._until = time.monotonic() + limit_s if limit_s else float("inf")
-        self._said_at, self.aborted = float("-inf"), ""
+        self._said_at, self.aborted = time.monotonic(), ""  # the caller has asked whether it may begin
         self._requested: str | None = None
 
     def __call__(self, progress: dict) -> str | None:
@@ -131,7 +131,6 @@ class LiveSteps:
     def prepare_live(self) -> dict:
         """On the target: what the guest needs to arrive. Left of an earlier attempt is removed first."""
         agent, instance = self.agent, self.instance
-        self.check()
         agent.incomings.close(self.uuid)
         agent.driver.destroy(self.uuid)
         offered, cached = self.fetch_for()

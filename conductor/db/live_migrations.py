@@ -6,7 +6,7 @@ The operation that ``conductor.operations.live`` runs, and the row in ``server_m
 import sqlalchemy as sa
 
 from common import db, errors, rows
-from conductor.db import instances, machine, models, operations, server_migrations
+from conductor.db import machine, models, operations, server_migrations
 
 TABLE = models.server_migrations
 KIND, ACTION, TYPE = "live_migrate", "os-migrateLive", "live-migration"
@@ -29,11 +29,10 @@ def begin(connection, ctx, row: dict, *, host: str | None, force: bool, block: b
     if row["host"] is None:
         raise errors.Conflict(f"Instance {row['uuid']} has no host: it was never built.")
     migration = server_migrations.begin(connection, ctx, row, TYPE, {**row["flavor"], "disk_gb": row["disk_gb"]}, status=QUEUED)
-    states = instances.states_of(connection, row["uuid"])
-    assert states is not None
-    return operations.begin(connection, ctx, KIND, row["uuid"], states["attempt"], {
+    return operations.begin(connection, ctx, KIND, row["uuid"], row["attempt"] + 1, {
         "migration": migration, "source": row["host"], "target": None, "requested_host": host, "force": force, "block": block,
-        "has_disk": bool(row["image_meta"] or row["flavor"].get("local_disks")), "vm_state": row["vm_state"]}), migration
+        "has_disk": bool(row["image_meta"] or row["flavor"].get("local_disks")), "vm_state": row["vm_state"],
+        "volumes": bool(row["block_devices"])}), migration
 
 
 def in_progress(connection, uuid: str) -> list[dict]:

@@ -25,6 +25,10 @@ class LiveMigrate(Move):
                   "arrive": "arrive", "remove": "remove"}
     notifications = ("live_migration._post.end", "live_migration._rollback.end")
 
+    def skips(self, job: Job, step: str) -> bool:
+        """``connect`` is about ports too."""
+        return step == "disconnect" and super().skips(job, step)
+
     def _check_not_aborted(self, job: Job) -> None:
         """:raises StepFailed: an operator has aborted it"""
         with job.service.db.reader() as connection:

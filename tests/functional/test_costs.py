@@ -6,11 +6,13 @@ import pathlib
 import pytest
 from websockets.sync.client import connect
 
+from common.periodic import wait_for
 from tests.conftest import FakeCloud
 from tests.functional.test_stories import server_body, wait_gone, wait_status
 
 STATEMENTS, MESSAGES = 40, 10
 RESIZE_STATEMENTS, RESIZE_MESSAGES = 60, 20  # and migrations to another host
+LIVE_STATEMENTS, LIVE_MESSAGES = 106, 43
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,28 @@ def test_a_migration_to_another_host(two_hosts):
         found = act(two_hosts, server, action, arguments, status)
         assert len(found["sql"]) <= RESIZE_STATEMENTS, "\n".join(found["sql"])
         assert len(found["message"]) <= RESIZE_MESSAGES, found["message"]
+
+
+def test_a_live_migration(two_hosts):
+    """Besides the reports of its progress, of which there are as many as it takes time. The network service alone has 44 of the
+    statements: it plugs the port on the second host beside the first, and binds it there later."""
+    client = two_hosts.client
+    server = client.call("compute", "POST", "/servers", server_body(client, "live"))["server"]["id"]
+    source = wait_status(client, server)["OS-EXT-SRV-ATTR:host"]
+    response = client.pool.request("POST", f"{client.url('compute')}/servers/{server}/action", json={
+        "os-migrateLive": {"host": None, "block_migration": "auto"}}, headers={
+            "X-Auth-Token": client.token, "OpenStack-API-Version": "compute 2.34"})
+    assert response.status == 202, response.data
+
+    def moved() -> bool:
+        now = client.call("compute", "GET", f"/servers/{server}")["server"]
+        return now["OS-EXT-SRV-ATTR:host"] != source and now["OS-EXT-STS:task_state"] is None
+    wait_for(moved, 30, what="the end of the migration")
+    found = costs(two_hosts, response.headers["X-Openstack-Request-Id"])
+    messages = [what for what in found["message"] if "operation_progress" not in what]
+    assert "call compute-agent.guest_arrived" in messages and "UPDATE ports" in "".join(found["sql"])
+    assert len(found["sql"]) <= LIVE_STATEMENTS, "\n".join(found["sql"])
+    assert len(messages) <= LIVE_MESSAGES, messages
 
 
 def test_a_console(counting):
