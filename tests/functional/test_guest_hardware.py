@@ -129,3 +129,23 @@ def test_traits_that_hosts_have_or_lack(cloud, flavor):
         wait_gone(client, made)
     assert "trait:A" in refused(400, client, "compute", "POST", "/servers", server_body(
         client, "no", flavorRef=flavor({"trait:A": "maybe"})))
+
+
+def test_ports_get_several_queues_with_the_image_that_asks_for_them(cloud, flavor, image):
+    client = cloud.client
+    plain, many = image(), image(hw_vif_multiqueue_enabled="yes")
+    server = client.call("compute", "POST", "/servers", server_body(
+        client, "queues", flavorRef=flavor({"hw:boot_menu": "yes"}), imageRef=plain))["server"]["id"]
+    wait_status(client, server)
+
+    def profile() -> dict:
+        (port,) = client.call("network", "GET", f"/ports?device_id={server}")["ports"]
+        assert port["status"] == "ACTIVE"
+        return port["binding:profile"]
+    assert profile() == {}
+    for chosen, expected in ((many, {"multiqueue": True}), (plain, {})):
+        client.call("compute", "POST", f"/servers/{server}/action", {"rebuild": {"imageRef": chosen}})
+        wait_status(client, server)
+        assert profile() == expected
+    client.call("compute", "DELETE", f"/servers/{server}")
+    wait_gone(client, server)
