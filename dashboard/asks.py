@@ -48,7 +48,7 @@ def get(service: str, where: Path, key: str = "", *, version: str = "", instead=
 def client(req, service: str):
     """The client of a service in the session's region. :raises NotFound: the service is not there"""
     active = session.required(req)
-    return req.svc.regions.client(active.token, active.region, service)
+    return req.svc.regions.client(active.token, active.project_id, active.region, service)
 
 
 def send(req, ask: Ask):

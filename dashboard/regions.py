@@ -40,34 +40,37 @@ def endpoints(catalog: list[dict], region: str) -> dict[str, str]:
 
 
 class Regions:
-    """The clients of other regions than the dashboard's own.
+    """The clients of other regions than the dashboard's own, for each project, because catalogues can differ.
 
     :param service: with the client of its own region
     """
 
     def __init__(self, service):
         self._service, self._lock = service, threading.Lock()
-        self._clients: dict[str, tuple[RestClient, float]] = {}
+        self._clients: dict[tuple[str, str], tuple[RestClient, float]] = {}  # by region and project; until when
 
-    def client(self, token: str, region: str, service: str) -> RestClient:
+    def client(self, token: str, project_id: str, region: str, service: str) -> RestClient:
         """The client of a service in a region.
 
+        :param token: of the project
         :raises NotFound: the catalogue does not have it there
         """
         if region == self._service.conf.region or service == "identity":
             return self._service.rest
         with self._lock:
-            known = self._clients.get(region)
+            known = self._clients.get((region, project_id))
         if known is None or known[1] < time.monotonic():
-            known = self._learn(token, region)
+            known = self._learn(token, project_id, region)
         if not hasattr(known[0].conf.endpoints, service):
             raise errors.NotFound(Text("Region {region} has no {service} service.", region=region, service=service))
         return known[0]
 
-    def _learn(self, token: str, region: str) -> tuple[RestClient, float]:
-        catalog = self._service.rest.request("GET", "identity", path("/v3/auth/catalog"), ctx=Context(token=token))["catalog"]
+    def _learn(self, token: str, project_id: str, region: str) -> tuple[RestClient, float]:
+        ctx, now = Context(token=token), time.monotonic()
+        catalog = self._service.rest.request("GET", "identity", path("/v3/auth/catalog"), ctx=ctx)["catalog"]
         conf = types.SimpleNamespace(endpoints=types.SimpleNamespace(**endpoints(catalog, region)))
-        known = RestClient(conf), time.monotonic() + _KEPT_S
+        known = RestClient(conf), now + _KEPT_S
         with self._lock:
-            self._clients[region] = known
+            self._clients = {key: kept for key, kept in self._clients.items() if kept[1] > now}
+            self._clients[region, project_id] = known
         return known

@@ -7,7 +7,7 @@ import pytest
 from common import errors
 from common.rest import RestClient
 from dashboard import regions, session
-from tests.dashboard.apis import ACTIVE, Apis, Dashboard
+from tests.dashboard.apis import ACTIVE, OTHER, PROJECT, Apis, Dashboard
 
 
 def service(kind: str, **urls: str) -> dict:
@@ -59,6 +59,17 @@ def test_pages_ask_the_services_of_the_region_that_was_chosen(west):
     assert here.send("/project/instances/").status_int == 200 and west == ["http://west:8774"]
     assert here.send("/project/images/").status_int == 404, "the image service is not there"
     assert "Change the region" in here.send("/project/instances/").text
+
+
+def test_projects_with_other_catalogues_are_asked_elsewhere(west):
+    """Identity can give projects different endpoints."""
+    catalogs = iter((CATALOG, [service("compute", West="http://theirs:8774/v2.1")]))
+    here = dashboard()
+    here.apis.answers["GET /v3/auth/catalog"] = lambda query: {"catalog": next(catalogs)}
+    for project in (PROJECT, OTHER, PROJECT):
+        here.active = dataclasses.replace(here.active, region="West", project_id=project)
+        here.send("/project/instances/")
+    assert west == ["http://west:8774", "http://theirs:8774", "http://west:8774"]
 
 
 def test_only_a_region_of_the_catalogue_can_be_chosen():
