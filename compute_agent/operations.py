@@ -138,6 +138,7 @@ class Operations:
             self._put_off(uuid, is_cancelled)
         elif action == "stop":
             driver.power_off(uuid, timeout_s=SHUTDOWN_S, is_cancelled=is_cancelled)
+            self.agent.replug(instance)
         elif action == "reboot":
             # A guest without ACPI would not be soft-rebooted; stopping and starting it works for most.
             with contextlib.suppress(errors.ServiceUnavailable):

@@ -205,6 +205,15 @@ class ComputeAgent(Service):
         """
         return instance["network_info"] if self.driver.keeps_taps else self._plug(instance)
 
+    def replug(self, instance: dict) -> None:
+        """Have taps that ended with a guest made again, because the network service says that they are there. Each start does so too.
+        """
+        if not self.driver.keeps_taps:
+            try:
+                self._plug(instance)
+            except errors.Error as error:
+                self.log.info("instance %s: its taps are not made again yet: %s", instance["uuid"], error)
+
     def _plug(self, instance: dict) -> list[dict]:
         ports = self.ports.plug(instance["network_info"], check=lambda: self._check_here(instance),
                                 multiqueue=has_queues(instance))

@@ -7,14 +7,16 @@ import struct
 import subprocess
 import tarfile
 import time
+import types
 import xml.etree.ElementTree as ET
 
 import pytest
 
 from common import conf as conf_module
-from common import guest_hardware, guest_needs, host_traits
+from common import errors, guest_hardware, guest_needs, host_traits
 from common.periodic import wait_for
 from compute_agent import conf, virt
+from compute_agent.service import ComputeAgent
 from compute_agent.virt.libvirt.xml import owner_of
 from compute_agent.virt.lxc import contents, links, xml
 from compute_agent.virt.lxc.console_logs import ConsoleLogs
@@ -211,6 +213,19 @@ def test_traits_of_hosts_with_containers():
     assert host_traits.of(HOSTS["QEMU"]) - host_traits.of(HOSTS["LXC"]) == {
         "COMPUTE_VOLUME_EXTEND", "COMPUTE_VOLUME_MULTI_ATTACH", "COMPUTE_RESCUE_BFV"}
     assert "COMPUTE_NODE" in host_traits.of(HOSTS["LXC"])
+
+
+@pytest.mark.parametrize("keeps_taps", [True, False])
+def test_taps_that_end_with_a_guest_are_made_again(keeps_taps):
+    """Else ``pileus audit`` misses them while the server is stopped."""
+    asked: list[dict] = []
+
+    def refuse(instance):
+        asked.append(instance)
+        raise errors.ServiceUnavailable(part="the network")
+    agent = types.SimpleNamespace(driver=types.SimpleNamespace(keeps_taps=keeps_taps), _plug=refuse, log=ComputeAgent.log)
+    ComputeAgent.replug(agent, INSTANCE)
+    assert asked == ([] if keeps_taps else [INSTANCE])
 
 
 @pytest.mark.parametrize(("row", "uses"), [

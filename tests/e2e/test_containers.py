@@ -255,6 +255,8 @@ def test_a_server_that_is_a_container(real, archive):
         for action, status in (("os-stop", "SHUTOFF"), ("os-start", "ACTIVE"), ("pause", "PAUSED"), ("unpause", "ACTIVE")):
             real.client.call("compute", "POST", f"/servers/{server['id']}/action", {action: None})
             wait_for(functools.partial(_is, real, server["id"], status), 30, what=f"the server to be {status}")
+            if status == "SHUTOFF":
+                real.audit()
         host.run("ping", "-c", "1", "-W", "10", address)
         assert real.ssh(address, "id -u").strip() == "0"
         real.delete(server["id"])
