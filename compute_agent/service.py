@@ -206,8 +206,7 @@ class ComputeAgent(Service):
         return instance["network_info"] if self.driver.keeps_taps else self._plug(instance)
 
     def replug(self, instance: dict) -> None:
-        """Have taps that ended with a guest made again, because the network service says that they are there. Each start does so too.
-        """
+        """Have taps that ended with a guest made again: the network service says that they are there. Each start does so, too."""
         if not self.driver.keeps_taps:
             try:
                 self._plug(instance)

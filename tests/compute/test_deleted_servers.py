@@ -117,7 +117,8 @@ def test_a_server_from_before_the_revision_is_deleted_and_kept(database, ctx):
 
 def test_reports_that_come_twice_late_or_from_elsewhere_change_nothing(database, ctx):
     uuid, told = make(database), []
-    notifier = types.SimpleNamespace(on=True, notify=lambda ctx, what, payload, **k: told.append((what, payload["state"])))
+    notifier = types.SimpleNamespace(on=True, changed=lambda *a: None, notify=lambda ctx, what, payload, **k: told.append(
+        (what, payload["state"])))
     manager = Manager(types.SimpleNamespace(db=database, notifier=notifier))
     manager.deleted(ctx, uuid, HOST, [EVENT])
     assert row(database, uuid)["vm_state"] == "active", "nobody has asked for its deletion"

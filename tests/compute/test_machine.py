@@ -131,7 +131,7 @@ def test_a_task_overtaken_by_delete_writes_nothing(database):
 
 
 def test_a_rebuild_ends_right_that_an_agent_of_the_release_before_reports(database):
-    manager = Manager(types.SimpleNamespace(db=database, notifier=types.SimpleNamespace(on=False)))
+    manager = Manager(types.SimpleNamespace(db=database, notifier=types.SimpleNamespace(on=False, changed=lambda *a: None)))
     put(database, "stopped", "rebuilding")
     manager.finish(context.service_context(), "u", "rebuild-stopped", [], {"power_state": server_states.SHUTDOWN})
     assert states(database) == ("stopped", None)

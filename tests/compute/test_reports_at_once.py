@@ -27,8 +27,9 @@ def manager(request):
         with database.writer() as connection:
             hosts.report(connection, HOST, RESOURCES)
         compute = types.SimpleNamespace(max_attempts=3)
-        yield Manager(types.SimpleNamespace(db=database, conf=types.SimpleNamespace(compute=compute), schedule=lambda *a: None,
-                                            notifier=types.SimpleNamespace(on=False, notify=lambda *a, **k: None)))
+        yield Manager(types.SimpleNamespace(
+            db=database, conf=types.SimpleNamespace(compute=compute), schedule=lambda *a: None,
+            notifier=types.SimpleNamespace(on=False, notify=lambda *a, **k: None, changed=lambda *a: None)))
         database.engine.dispose()
     finally:
         server.stop()

@@ -71,7 +71,8 @@ def agent(tmp_path, database):
     made.conf = conf_module.load("compute-agent", conf.OPTS, str(tmp_path), {"agent.virt_driver": "fake"})
     made.conductor = Direct(ConductorAPI, Conductor(types.SimpleNamespace(
         db=database, conf=types.SimpleNamespace(compute=types.SimpleNamespace(max_attempts=3)),
-        notifier=types.SimpleNamespace(on=False, notify=lambda *a, **k: None), schedule=lambda ctx, row: None)))
+        notifier=types.SimpleNamespace(on=False, notify=lambda *a, **k: None, changed=lambda *a: None),
+        schedule=lambda ctx, row: None)))
     made.rest = HeldStore()
     made.driver = FakeDriver(made.conf)
     made.driver.needs_image = True

@@ -267,7 +267,7 @@ class World:
                 # Whatever is not at rest is old enough to be sent again.
                 compute=types.SimpleNamespace(build_resend_s=-1, max_attempts=3, default_availability_zone="nova"),
                 service_down_time=60, host="controller"), rest=Stand(self, "services", self.services), agents=Mail(self),
-            notifier=types.SimpleNamespace(on=False, notify=lambda *a, **k: None))
+            notifier=types.SimpleNamespace(on=False, notify=lambda *a, **k: None, changed=lambda *a: None))
         service.schedule = lambda ctx, row: self.mail.append(("scheduler", "build", ([request_spec(row)],)))
         service.local_delete = lambda ctx, uuid: local_delete(service, ctx, uuid)
         service.endpoint = lambda: self.conductor

@@ -165,7 +165,8 @@ def test_reports_of_its_agents_count(tmp_path):
     """As its client sends them: without an attempt."""
     database = db.Database("compute", f"sqlite:///{tmp_path}/c.sqlite")
     models.METADATA.create_all(database.engine)
-    service = types.SimpleNamespace(db=database, notifier=types.SimpleNamespace(on=False, notify=lambda *a, **k: None))
+    service = types.SimpleNamespace(
+        db=database, notifier=types.SimpleNamespace(on=False, notify=lambda *a, **k: None, changed=lambda *a: None))
     old = Direct(ConductorAPI, ConductorManager(service), parse_version(RELEASE))
     uuid, ctx = context.new_uuid(), context.service_context()
     with database.writer() as connection:
