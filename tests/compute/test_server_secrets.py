@@ -22,7 +22,7 @@ TABLE = models.instance_secrets
 @pytest.fixture
 def conductor(manager, tmp_path):  # noqa: F811
     manager.service.vault = Vault(tmp_path / "keys")
-    manager.service.notifier = types.SimpleNamespace(on=False)
+    manager.service.notifier = types.SimpleNamespace(on=False, changed=lambda *args, **more: None)
     now = db.now()
     with manager.service.db.writer() as connection:
         for uuid in (SERVER, OTHER):
