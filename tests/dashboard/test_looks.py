@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, sync_playwright
 
+from common.periodic import wait_for
 from dashboard.panels import PANELS
 from tests.conftest import new_volume
 
@@ -169,7 +170,7 @@ def test_a_list_shows_by_itself_what_changes(cloud, chromium, streaming):
         page.route("**/live/**", lambda route: route.abort())
     page.goto(page.url + "volumes/")
     if streaming:
-        page.wait_for_function("stream?.readyState === EventSource.OPEN")
+        wait_for(lambda: page.evaluate("stream?.readyState === EventSource.OPEN"), 20, what="the stream")
     else:
         page.evaluate("document.getElementById('listing').dataset.busy = ''")
     name = f"live-{streaming}"
