@@ -119,6 +119,7 @@ function refresh() {
   const shown = live();
   if (!shown || document.hidden || dialog.open || shown.querySelector("details[open], input[name=id]:checked")) return;
   if (shown.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return;
+  if (shown.classList.contains("htmx-request")) return; // what is on its way may be older than this change
   wanted = false;
   focused = shown.contains(document.activeElement) ? place(document.activeElement) : "";
   asked = Date.now();

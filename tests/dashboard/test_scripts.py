@@ -26,6 +26,17 @@ def test_a_stream_that_comes_back_asks_for_what_was_missed(shown: Screens):
     shown.page.unroute("**/live/**")
 
 
+def test_changes_during_a_refresh_are_asked_for_once_more(shown: Screens):
+    body = "retry: 60000\n\n" + "event: changed\ndata: volumes\n\n" * 50
+    shown.page.route("**/live/**", lambda route: route.fulfill(content_type="text/event-stream", body=body))
+    asked: list[str] = []
+    shown.page.on("request", lambda request: asked.append(request.url) if "hx-request" in request.headers else None)
+    shown.open(View("/project/volumes/", rows=1))
+    shown.page.wait_for_function("() => !wanted && Date.now() - asked > 1500 && !document.querySelector('.htmx-request')")
+    assert len(asked) == 2
+    shown.page.unroute("**/live/**")
+
+
 def test_charts_are_drawn_once_and_their_numbers_stay_open(shown: Screens):
     page = shown.open(View("/project/usage/", rows=1))
     assert page.locator("[data-charts] figure").count() == 4
