@@ -18,7 +18,7 @@ from common.periodic import wait_for
 from compute_agent import conf, virt
 from compute_agent.service import ComputeAgent
 from compute_agent.virt.libvirt.xml import owner_of
-from compute_agent.virt.lxc import contents, links, xml
+from compute_agent.virt.lxc import contents, limits, links, xml
 from compute_agent.virt.lxc.console_logs import ConsoleLogs
 from compute_agent.virt.lxc.disks import Disks
 from scheduler.filters.always import Hypervisors
@@ -128,6 +128,48 @@ def test_config_drives_are_for_the_containers_root_alone(tmp_path):
     for each in (disks.config(UUID), *found):
         assert (each.stat().st_uid, each.stat().st_mode & 0o277) == (1_000_000, 0)
     assert not disks.write_config(UUID, None) and not disks.config(UUID).exists()
+
+
+def test_a_container_does_not_have_its_limits(tmp_path, monkeypatch):
+    if os.geteuid():
+        pytest.skip("only root can give files to others")
+    monkeypatch.setattr(limits, "_GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(limits, "_PROCESSES", tmp_path / "processes")
+    scope = tmp_path / "groups/machine.slice/machine-lxc.scope"
+    (scope / "libvirt").mkdir(parents=True)
+    (tmp_path / "processes/7").mkdir(parents=True)
+    (tmp_path / "processes/7/cgroup").write_text("1:name=systemd:/x\n0::/machine.slice/machine-lxc.scope/libvirt\n")
+    for directory in (scope.parent, scope, scope / "libvirt"):
+        for name in ("memory.max", "cpu.max", "cgroup.procs", "cgroup.subtree_control"):
+            (directory / name).touch()
+            os.chown(directory / name, *((0, 0) if directory == scope.parent else (1_000_000, 1_000_000)))
+    assert limits.take_back(7, 1_000_000)
+    left = {str(each.relative_to(scope)) for each in scope.rglob("*") if each.is_file() and each.stat().st_uid == 1_000_000}
+    assert left == {"cgroup.procs", "cgroup.subtree_control", "libvirt/cgroup.procs", "libvirt/cgroup.subtree_control"}
+    assert not limits.take_back(7, 1_000_000)
+    with pytest.raises(OSError):
+        limits.take_back(8, 1_000_000)
+
+
+def test_limits_are_those_of_the_definition():
+    class Domain:
+        def __init__(self):
+            self.set = []
+
+        def XMLDesc(self, flags):  # noqa: N802
+            found = defined()
+            for each in found.iterfind("memtune/*"):
+                each.text, _ = str(128 << 10), each.set("unit", "KiB")  # as libvirt tells them
+            return ET.tostring(found, encoding="unicode")
+
+        def setMemoryParameters(self, values, flags):  # noqa: N802
+            self.set.append(values)
+
+        def setSchedulerParameters(self, values):  # noqa: N802
+            self.set.append(values)
+    domain = Domain()
+    limits.restore(domain)
+    assert domain.set == [{"hard_limit": 128 << 10, "swap_hard_limit": 128 << 10}, {"vcpu_period": 100000, "vcpu_quota": 200000}]
 
 
 def test_ports_that_are_not_plugged(tmp_path, monkeypatch):

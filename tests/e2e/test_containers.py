@@ -19,7 +19,7 @@ from common import conf as conf_module
 from common import errors, guest_needs, inspector, server_states
 from common.periodic import wait_for
 from compute_agent import conf, virt
-from compute_agent.virt.lxc import disks
+from compute_agent.virt.lxc import disks, limits
 from deploy import host, hypervisor
 from deploy.images import container
 from tests.compute.virt_contract import UUID, Kit, VirtContract, twice
@@ -183,6 +183,9 @@ class TestLxc(VirtContract):
         with pytest.raises(host.HostError):  # 200 MB in a container of 128
             self.inside("sh", "-c", "head -c 200000000 /dev/zero | tail -c 200000000 | wc -c | grep 200000000")
         assert " 200000" in host.run("virsh", "-c", "lxc:///system", "schedinfo", UUID).stdout
+        host.run("virsh", "-c", "lxc:///system", "memtune", UUID, "--hard-limit", "65536")
+        limits.restore(kit.driver._domain(UUID))
+        assert host.run("virsh", "-c", "lxc:///system", "memtune", UUID).stdout == told
 
     @pytest.mark.parametrize("partitioned", [False, True])
     def test_made_of_a_disk_and_its_image_is_one(self, kit, archive, partitioned):

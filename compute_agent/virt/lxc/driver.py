@@ -14,7 +14,7 @@ from compute_agent.virt.libvirt.elements import text_of
 from compute_agent.virt.libvirt.guests import CONSOLE_BYTES, Guests
 from compute_agent.virt.libvirt.host import guarded
 from compute_agent.virt.libvirt.xml import tap_of
-from compute_agent.virt.lxc import links, xml
+from compute_agent.virt.lxc import limits, links, xml
 from compute_agent.virt.lxc.console_logs import ConsoleLogs
 from compute_agent.virt.lxc.disks import Disks
 
@@ -88,9 +88,17 @@ class LxcDriver(Guests):
         for tap in taps:
             links.remove(tap)
         guarded(domain.create)
+        self._keep_limits(domain, uuid)
         for tap, each in taps.items():
             links.set_up(tap, int(_attribute(each, "mtu", "size") or 0) or None)
         self._follow(uuid)
+
+    def _keep_limits(self, domain, uuid: str) -> None:
+        try:
+            if limits.take_back(guarded(domain.ID), self.disks.first_user(uuid)):
+                limits.restore(domain)
+        except (libvirt.libvirtError, OSError) as error:
+            LOG.debug("the limits of instance %s were not looked at: %s", uuid, error)
 
     def _taps(self, uuid: str) -> list[str]:
         """Those of its interfaces that are there."""
@@ -185,6 +193,8 @@ class LxcDriver(Guests):
         for uuid, state in found.items():
             if state in (server_states.RUNNING, server_states.PAUSED) and not self.logs.follows(uuid):
                 self._follow(uuid)  # of an agent before this one, or it has restarted itself
+                with contextlib.suppress(errors.StepFailed):
+                    self._keep_limits(self._domain(uuid), uuid)
         return found
 
     def attached_volumes(self, uuid):
