@@ -9,6 +9,7 @@ import tarfile
 import time
 import types
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,6 +22,7 @@ from compute_agent.virt.libvirt.xml import owner_of
 from compute_agent.virt.lxc import contents, limits, links, xml
 from compute_agent.virt.lxc.console_logs import ConsoleLogs
 from compute_agent.virt.lxc.disks import Disks
+from compute_agent.virt.lxc.driver import LxcDriver
 from scheduler.filters.always import Hypervisors
 from scheduler.filters.hosts import ImagePropertiesFilter
 
@@ -181,6 +183,26 @@ def test_ports_that_are_not_plugged(tmp_path, monkeypatch):
         links.bridge_of("tap1")
     (tmp_path / "tap1" / "master").symlink_to("../brq1")
     assert links.bridge_of("tap1") == "brq1" and links.exists("tap1") and not links.exists("tap2")
+
+
+@pytest.mark.parametrize("flags, down", [("0x1002", True), ("0x1003", False)])
+def test_a_port_that_is_down_stays_down(tmp_path, monkeypatch, flags, down):
+    """Its administrator has taken it out of use, which a reboot of the container does not end."""
+    done: list[tuple] = []
+    monkeypatch.setattr(links, "_NETWORK", tmp_path)
+    monkeypatch.setattr(links, "_ip", lambda *words: done.append(words))
+    (tmp_path / "tapx").mkdir()
+    (tmp_path / "tapx/flags").write_text(f"{flags}\n")
+    found = ET.tostring(defined(interfaces=[({**PORT, "id": "x"}, "brq1")]), encoding="unicode")
+    driver = SimpleNamespace(disks=SimpleNamespace(mount=lambda uuid: None), _keep_limits=lambda domain, uuid: None,
+                             _follow=lambda uuid: None)
+    domain = SimpleNamespace(XMLDesc=lambda flags: found, create=lambda: done.append(("create",)))
+    LxcDriver._power_up(driver, domain, UUID, {"tapx": down})
+    assert (("link", "set", "tapx", "down") in done[done.index(("create",)):]) == down == links.is_down("tapx")
+    done.clear()
+    monkeypatch.setattr(links, "bridge_of", lambda tap: "brq1")
+    LxcDriver._power_up(driver, domain, UUID)
+    assert (("link", "set", "tapx", "down") in done) == down
 
 
 def test_a_console_is_logged_until_it_ends_and_its_end_is_kept(tmp_path):

@@ -24,6 +24,7 @@ URI = "lxc:///system"
 # are two more than the kernel's), BusyBox, and System V's by its inittab.
 _POWER_OFF = (libvirt.VIR_DOMAIN_PROCESS_SIGNAL_RT6, libvirt.VIR_DOMAIN_PROCESS_SIGNAL_USR2,
               libvirt.VIR_DOMAIN_PROCESS_SIGNAL_PWR)
+_NOTHING: dict[str, bool] = {}
 
 
 def _refused(what: str) -> collections.abc.Callable:
@@ -78,19 +79,20 @@ class LxcDriver(Guests):
         self._define(xml.domain(instance, hardware, host, [(port, links.bridge_of(tap_of(port))) for port in ports]),
                      running=running)
 
-    def _power_up(self, domain, uuid, kept: collections.abc.Collection[str] = ()) -> None:
-        """:param kept: taps that were there a moment ago, and ended with the container"""
+    def _power_up(self, domain, uuid, kept: collections.abc.Mapping[str, bool] = _NOTHING) -> None:
+        """:param kept: {tap that was there a moment ago, and ended with the container: whether it was down}"""
         found = ET.fromstring(guarded(domain.XMLDesc, libvirt.VIR_DOMAIN_XML_INACTIVE)).findall("./devices/interface")
         taps = {_attribute(each, "target", "dev"): each for each in found}
-        for tap in taps.keys() - set(kept):
+        for tap in taps.keys() - kept.keys():
             links.bridge_of(tap)
+        down = {**{tap: links.is_down(tap) for tap in taps}, **kept}
         self.disks.mount(uuid)
         for tap in taps:
             links.remove(tap)
         guarded(domain.create)
         self._keep_limits(domain, uuid)
         for tap, each in taps.items():
-            links.set_up(tap, int(_attribute(each, "mtu", "size") or 0) or None)
+            links.set_up(tap, int(_attribute(each, "mtu", "size") or 0) or None, down=down[tap])
         self._follow(uuid)
 
     def _keep_limits(self, domain, uuid: str) -> None:
@@ -127,7 +129,7 @@ class LxcDriver(Guests):
         guarded(domain.destroy)
 
     def reboot(self, uuid, *, timeout_s, is_cancelled=lambda: False):
-        kept = self._taps(uuid)
+        kept = {tap: links.is_down(tap) for tap in self._taps(uuid)}
         self.power_off(uuid, timeout_s=timeout_s, is_cancelled=is_cancelled)
         try:
             domain = self._domain(uuid)
@@ -184,9 +186,10 @@ class LxcDriver(Guests):
         return made
 
     def attach_interface(self, uuid, port):
+        down = links.is_down(tap_of(port))
         super().attach_interface(uuid, port)
         if links.exists(tap_of(port)):
-            links.set_up(tap_of(port), port.get("mtu"))
+            links.set_up(tap_of(port), port.get("mtu"), down=down)
 
     def power_states(self):
         found = super().power_states()

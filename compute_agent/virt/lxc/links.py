@@ -11,6 +11,7 @@ import subprocess
 
 from common import errors
 
+_UP = 1  # IFF_UP of linux/if.h
 _NETWORK, _IPV6 = pathlib.Path("/sys/class/net"), pathlib.Path("/proc/sys/net/ipv6/conf")
 
 
@@ -32,13 +33,23 @@ def bridge_of(tap: str) -> str:
         raise errors.StepFailed(reason="A port of the server is not plugged on its host.", internal=str(error)) from error
 
 
+def is_down(tap: str) -> bool:
+    """Whether the network agent has taken a port out of use, whose administrative state is down."""
+    try:
+        return not int((_NETWORK / tap / "flags").read_text(), 16) & _UP
+    except OSError:
+        return False
+
+
 def remove(tap: str) -> None:
     if exists(tap):
         _ip("link", "delete", tap)
 
 
-def set_up(tap: str, mtu: int | None) -> None:
-    """Make an end that libvirt made like a tap of the network agent."""
+def set_up(tap: str, mtu: int | None, *, down: bool = False) -> None:
+    """Make an end that libvirt made, and brought up, like a tap of the network agent. ``down``: as of ``is_down``"""
+    if down:
+        _ip("link", "set", tap, "down")
     if mtu:
         _ip("link", "set", tap, "mtu", str(mtu))
     setting = _IPV6 / tap / "disable_ipv6"
