@@ -3,12 +3,14 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
 import pytest
 
 from common import errors
+from common.periodic import wait_for
 from compute_agent.virt.lxc import disks as disks_module
 from compute_agent.virt.lxc.disks import Disks
 from compute_agent.virt.lxc.namespaces import MOST_WORDS, run_confined, user_namespace
@@ -91,6 +93,18 @@ def test_a_confined_program_writes_to_its_disk_alone(confined, disks):
     assert not confined("chmod", "700", str(root.parent))[0]
     assert not confined("mount", "-o", "remount,bind,rw", "/")[0]
     assert not confined("test", "-e", "/proc/1")[0] and not confined("umount", "/proc")[0]
+
+
+def test_it_ends_with_an_agent_that_is_killed(confined, disks):
+    root, started = disks.root(UUID), disks.root(UUID) / "started"
+    agent = os.fork()
+    if not agent:
+        confined("sh", "-c", f"touch {started}; sleep 97")
+        os._exit(1)
+    wait_for(started.exists, 10, what="the program")
+    os.kill(agent, signal.SIGKILL)
+    os.waitpid(agent, 0)
+    wait_for(lambda: not subprocess.run(["pgrep", "-f", f"touch {root}"], capture_output=True).stdout, 10, what="its end")
 
 
 def test_what_it_says_is_limited(confined):

@@ -10,6 +10,7 @@ import ctypes
 import os
 import pathlib
 import resource
+import signal
 import struct
 import subprocess
 import threading
@@ -21,6 +22,7 @@ USERS = 65536  # of a container
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
 _CLONE, _CLOEXEC, _FROM_EMPTY_PATH, _EMPTY_PATH, _ATTR_IDMAP, _HERE = 1, os.O_CLOEXEC, 4, 0x1000, 0x100000, -100
 _READ_ONLY, _NO_SETUID, _ALL_BELOW, _PRIVATE = 1, 2, 0x8000, 1 << 18
+_END_WITH_PARENT = 1  # linux/prctl.h
 _NEW_MOUNTS, _NEW_USERS = 0x20000, 0x10000000  # linux/sched.h
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _ALONE = ("unshare", "--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child")
@@ -91,6 +93,7 @@ def _confine(users: int, writable: pathlib.Path) -> None:
     _call_libc("setns", users, _NEW_USERS)
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
+    _call_libc("prctl", _END_WITH_PARENT, signal.SIGKILL)  # what a killed agent has begun would hold the disk
 
 
 def run_confined(namespace: str, writable: pathlib.Path, *words: str, stdin: int | None = None) -> tuple[bool, str]:
