@@ -13,7 +13,7 @@ from common.rpcapi import WatchersAPI
 
 LOG = logging.getLogger(__name__)
 COLLECT_S = 0.25
-_KINDS = {"instance": "servers"}  # others are called as in their events
+_KINDS = {"instance": "servers", "l3": "metering_labels"}  # others are called as in their events
 
 
 def kind_of(event_type: str) -> str:

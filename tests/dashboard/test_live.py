@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import threading
 
+import msgspec
 import pytest
 import urllib3
 
@@ -11,6 +12,7 @@ from common import errors
 from common.changes import kind_of, project_of
 from common.context import Context
 from common.periodic import wait_for
+from common.rpcapi import Change
 from dashboard import live
 from dashboard.live import Streams
 from tests.conftest import new_member
@@ -41,9 +43,10 @@ def told(stream) -> set[str]:
 @pytest.mark.parametrize(("event", "kind"), [
     ("compute.instance.create.end", "servers"), ("volume.delete.end", "volumes"), ("image.upload", "images"),
     ("identity.user.created", "users"), ("security_group.update.end", "security_groups"),
-    ("floatingip.create.end", "floatingips")])
+    ("floatingip.create.end", "floatingips"), ("l3.meter", "metering_labels")])
 def test_an_event_is_about_a_kind(event, kind):
     assert kind_of(event) == kind
+    msgspec.convert({"kind": kind_of(event), "project_id": PROJECT}, Change)  # or else watchers refuse the whole message
 
 
 def test_a_change_belongs_to_the_project_of_what_changed():
