@@ -10,8 +10,8 @@ document.addEventListener("click", (event) => {
   if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
     event.preventDefault();
     closeMenus();
-    dialog.returnTo = link.closest(".menu")?.querySelector("summary") ?? link;
-    htmx.ajax("GET", link.href, { target: "#dialog-body", swap: "innerHTML" });
+    if (!dialog.open) dialog.returnTo = link.closest(".menu")?.querySelector("summary") ?? link;
+    htmx.ajax("GET", link.getAttribute("href"), { target: "#dialog-body", swap: "innerHTML" });
     return;
   }
   if (event.target.closest("[data-close]") && dialog.open) {
@@ -141,7 +141,7 @@ document.addEventListener("visibilitychange", () => {
 // A form is sent once, however often its button is pressed. An answer that is a download leaves the page, so not for ever.
 const SENT_MS = 10000;
 document.addEventListener("submit", (event) => {
-  if (event.defaultPrevented) return; // htmx sends it, with hx-sync
+  if (event.defaultPrevented || event.submitter?.formTarget) return; // htmx sends it, with hx-sync; a new window leaves this one as it is
   const form = event.target;
   if (Date.now() - (form.dataset.sent ?? 0) < SENT_MS) event.preventDefault();
   else if (form.method === "post") form.dataset.sent = Date.now();

@@ -42,6 +42,8 @@ class Forms(html.parser.HTMLParser):
             self._form.pop(name, None)
         elif tag == "textarea":
             self._area, self._form[name] = name, ""
+        elif given.get("type") == "hidden" and name in self._form:
+            self._form[name] = [*([old] if isinstance(old := self._form[name], str) else old), given.get("value", "")]
         elif given.get("type") != "checkbox":
             self._form[name] = given.get("value", "")
         elif "checked" in given:
@@ -114,6 +116,12 @@ class Browser:
             found = buttons()
         assert path in found, (path, found)
         return self.open(path, {"csrfmiddlewaretoken": self.csrf()})
+
+    def choose(self, verb: str, ids: list[str] | None = None) -> "Browser":
+        """Press a button of a list for the rows with these ids; None: for all."""
+        chosen = [html.unescape(value) for value in re.findall(r'name="id" value="([^"]+)"', self.text)]
+        return self.open(urllib.parse.urlsplit(self.path).path, {"csrfmiddlewaretoken": self.csrf(), "verb": verb, "id": [
+            value for value in chosen if ids is None or value.partition(" ")[0] in ids]})
 
     def csrf(self) -> str:
         return next(fields["csrfmiddlewaretoken"] for fields in Forms(self.text).forms.values())

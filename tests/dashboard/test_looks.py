@@ -1,30 +1,19 @@
 """Pages as Chromium shows them: accessibility (axe), no overflow, weight, keyboard and dialogs."""
 
-import pathlib
 import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from common.periodic import wait_for
 from dashboard.panels import PANELS
 from tests.conftest import new_volume
+from tests.dashboard.chromium import is_there
 
-CHROMIUM = "/usr/bin/chromium-headless-shell"
-pytestmark = pytest.mark.skipif(not pathlib.Path(CHROMIUM).exists(), reason="needs Debian's chromium-headless-shell")
+pytestmark = pytest.mark.skipif(not is_there(), reason="needs Debian's chromium-headless-shell")
 WIDTHS = (360, 768, 1280, 2560)
 MOST_BYTES = 150_000
-
-
-@pytest.fixture(scope="module")
-def chromium(cloud):
-    port = 8080 + cloud.offset
-    with sync_playwright() as playwright:
-        # Some of the ports that tests use are on Chromium's list of those of other protocols.
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", f"--explicitly-allowed-ports={port}"])
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")
