@@ -48,6 +48,8 @@ class Field:
     :param low, high: bounds of a number, both included
     :param section: the heading above it, if it begins a section
     :param preset: whether a link to the form may give its value. Any site can have such links, so never what a user must decide.
+    :param unfit: options that cannot be chosen, and why
+    :param refreshes: a field that depends on this one, and then every field that it depends on
     """
 
     name: str
@@ -65,6 +67,8 @@ class Field:
     section: str = ""
     placeholder: str = ""
     preset: bool = False
+    unfit: typing.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    refreshes: tuple[str, ...] = ()
 
     def __post_init__(self):
         mark(self, "label", "help", "section", "blank")
@@ -104,6 +108,8 @@ class Field:
                                                                        low=self.low)) from None
         if self.kind == "choice" and text not in {value for value, _ in self.options}:
             raise ValueError("Choose from the list. It may have changed since this page was opened.")
+        if text in self.unfit:
+            raise ValueError(Text("This does not fit: {reason}.", reason=self.unfit[text]))
         if self.kind in ("text", "password", "area") and len(text) > self.max_length:
             raise ValueError(Text("Enter at most {most} characters.", most=self.max_length))
         return text

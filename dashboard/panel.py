@@ -9,7 +9,7 @@ import typing
 
 from common.rest import Path
 from dashboard.asks import Ask
-from dashboard.forms import Field
+from dashboard.forms import Field, Options
 from dashboard.texts import Text, mark
 
 Row = dict[str, typing.Any]
@@ -18,6 +18,14 @@ Value = str | typing.Callable[[Row], typing.Any]
 
 class Partly(Text):
     """A notice of something that was done only in part."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """What an action or a form answers instead of a notice on the next page."""
+
+    template: str
+    values: dict[str, typing.Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +52,18 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Filter:
-    """A filter of a list: ``name`` is the query parameter, of the page and of the API."""
+    """A filter of a list.
+
+    :param name: the query parameter, of the page and of the API
+    :param options: (value, text) pairs; a function (req) where they depend on the cloud's data
+    """
 
     name: str
     title: str
-    options: tuple[tuple[str, str], ...]
+    options: Options | typing.Callable[..., Options]
+
+    def offered(self, req) -> Options:
+        return self.options(req) if callable(self.options) else self.options
 
     def __post_init__(self):
         mark(self, "title")
@@ -89,7 +104,7 @@ class Source:
 class Action:
     """Something that can be done with one resource, or with several of a list.
 
-    :param run: (req, id, values of the fields, row) -> a notice, a Response, or something else that is ignored
+    :param run: (req, id, values of the fields, row) -> a notice, a Response, a ``Page``, or something else that is ignored
     :param fields: of its dialog; a function (req, row) where they depend on the cloud's data
     :param when: whether a row allows it
     :param ask: the question of the dialog; an action without fields and question is done at once
@@ -114,7 +129,7 @@ class Action:
     primary: bool = False
     leaves: bool = False  # the resource is gone afterwards, so the list is shown
     tab: str = ""  # the tab that is shown afterwards
-    opens: bool = False  # run answers a GET, in a new window: it changes nothing
+    opens: bool = False  # its answer is shown in a new window
 
     def __post_init__(self):
         mark(self, "text", "ask", "done", "submit")
@@ -167,16 +182,16 @@ class Tab:
 class Create:
     """The form of a new resource.
 
-    :param run: (req, values) -> the notice, or a Response
+    :param run: (req, values) -> the notice, a ``Page``, or a Response
     :param segment: of the form's path, below the panel's
-    :param command: (values) -> the same request as an ``openstack`` command; with it the form has a review
+    :param review: (values) -> (title, text) pairs: the same request for other tools; with it the form has a review
     """
 
     text: str
     fields: tuple[Field, ...] | typing.Callable[..., typing.Sequence[Field]]
     run: typing.Callable[..., typing.Any]
     segment: str = "create"
-    command: typing.Callable[..., str] | None = None
+    review: typing.Callable[..., typing.Sequence[tuple[str, str]]] | None = None
     max_bytes: int = 65536
     help: str = ""
 

@@ -38,7 +38,7 @@ NOTICE_S, WEBSSO_S = 60, 300
 SOON_S = 600  # before its end, a session says so
 _MOST_REGIONS = 20
 MAX_FORM_BYTES, MAX_FIELDS = 65536, 150
-_FORGOTTEN = "dashboard.forgotten"
+_FORGOTTEN, _POSTED = "dashboard.forgotten", "dashboard.posted"
 _WORD = re.compile(r"[A-Za-z0-9_-]{32,64}")
 
 
@@ -48,8 +48,7 @@ class NoProject(errors.Unauthorized):
 
 @dataclasses.dataclass(frozen=True)
 class Session:
-    """The user who is logged in, and the project. ``expires_at``: when it ends, with its
-    token or before; seconds since 1970."""
+    """The user who is logged in, and the project. ``expires_at``: of the token, seconds since 1970."""
 
     token: str
     expires_at: float
@@ -206,7 +205,14 @@ def form(req, max_bytes: int = MAX_FORM_BYTES) -> Fields:
     """
     fields = _fields(req, max_bytes)
     check_form(req, fields)
+    req.environ[_POSTED] = fields
     return fields
+
+
+def asked(req, name: str) -> str:
+    """What a posted form has as a field, or else what the link to its page says."""
+    posted = req.environ.get(_POSTED)
+    return posted.get(name, "") if posted is not None else req.GET.get(name, "")
 
 
 def check_form(req, fields: Fields) -> None:
@@ -294,14 +300,14 @@ def projects_of(req, token: str) -> list[dict]:
     return sorted((p for p in found if p["enabled"]), key=lambda p: p["name"])
 
 
-def user_of(req, token: str) -> dict:
-    """A token's user, as identity describes it. :raises Unauthorized: it has ended"""
+def user_of(req, token: str) -> str:
+    """The name of a token's user. :raises Unauthorized: it has ended"""
     try:
         found = req.svc.rest.request("GET", "identity", path("/v3/auth/tokens", query={"nocatalog": "1"}),
                                      ctx=Context(token=token), headers={"X-Subject-Token": token})
     except errors.NotFound:
         raise errors.Unauthorized() from None
-    return found["token"]["user"]
+    return found["token"]["user"]["name"]
 
 
 def scoped(req, token: str, project_id: str, csrf: str) -> Session:

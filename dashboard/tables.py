@@ -12,9 +12,10 @@ import typing
 import urllib.parse
 
 from common import errors
-from dashboard import session
+from dashboard import columns, session
 from dashboard.asks import Ask, send
-from dashboard.panel import Column, Panel, Row
+from dashboard.forms import Options
+from dashboard.panel import Column, Filter, Panel, Row
 
 SIZES = (20, 50, 100)
 BATCH, MOST = 1000, 10000
@@ -34,17 +35,20 @@ class View:
     size: int
     after: str
     before: str
+    offered: tuple[tuple[Filter, Options], ...]  # the panel's filters, with their options of now
+    columns: tuple[Column, ...]  # those that are shown
 
     @classmethod
     def of(cls, req, panel: Panel) -> "View":
         given = req.GET
-        filters = {f.name: given[f.name] for f in panel.filters if given.get(f.name) in {value for value, _ in f.options}}
+        offered = tuple((f, f.offered(req)) for f in panel.filters)
+        filters = {f.name: given[f.name] for f, options in offered if given.get(f.name) in dict(options)}
         sort, direction = panel.source.sort
         if given.get("sort") in {c.sort for c in panel.columns if c.sort}:
             sort, direction = given["sort"], given.get("dir", "asc")
         size = next((n for n in SIZES if str(n) == given.get("size")), SIZES[0])
         return cls(panel, given.get("q", "").strip()[:255], filters, sort, direction == "desc", size, given.get("after", ""),
-                   given.get("before", ""))
+                   given.get("before", ""), offered, columns.shown(req, panel))
 
     def link(self, **changes) -> str:
         """The query of another view. A view with another order or size begins at its first page."""

@@ -7,15 +7,20 @@ import webob
 
 from common import errors
 from common.wsgi import Route
-from dashboard import forms, session, tables
+from dashboard import columns, forms, session, tables
 from dashboard.asks import send, together
 from dashboard.forms import Field, Fields
 from dashboard.pages import BAD, GOOD, kind_of, redirect, render
-from dashboard.panel import Action, Panel, Row
+from dashboard.panel import Action, Page, Panel, Row
 from dashboard.texts import Text
 
 CONFIRM = "confirm_name"
 _MOST_AT_ONCE = 100
+
+
+def _own(req) -> str:
+    """The path of a page, quoted as links to it are."""
+    return urllib.parse.quote(req.path_info.rstrip("/"), safe="/", errors="replace")
 
 
 class Handlers:
@@ -81,6 +86,8 @@ class Handlers:
     def bulk(self, req):
         """Do an action with the chosen rows. Dangerous ones are confirmed on a page of their own first."""
         active, panel, given = self._check(req), self.panel, session.form(req)
+        if given.get("verb") == "columns":
+            return self._choose_columns(req, given)
         action = next((a for a in self._usable(active) if a.bulk and a.verb == given.get("verb")), None)
         # Each is the id, quoted, and the name that the list showed.
         chosen = {urllib.parse.unquote(id, errors="replace"): name for id, _, name in (
@@ -106,6 +113,12 @@ class Handlers:
         return redirect(req, f"{panel.path}/", Text("{done} {refused}", done=text,
                                                     refused=" ".join(refused[:5])) if refused else text, BAD if refused else GOOD)
 
+    def _choose_columns(self, req, given: Fields) -> webob.Response:
+        view = urllib.parse.parse_qsl(given.get("view", "").removeprefix("?"))
+        response = redirect(req, f"{self.panel.path}/" + (f"?{urllib.parse.urlencode(view)}" if view else ""))
+        session.set_cookie(req, response, columns.COOKIE, columns.chosen(req, self.panel, given.all("show")), columns.KEPT_S)
+        return response
+
     # One resource
 
     def _row(self, req, id: str) -> Row:
@@ -128,7 +141,7 @@ class Handlers:
         own = panel.is_own(row, active.project_id)
         actions = {a.verb: a for a in self._usable(active) if own and a.when(row)}
         return render(req, "detail.html", panel=panel, row=row, tabs=panel.tabs, tab=tab, found=found, actions=actions,
-                      busy=panel.busy(row), own=req.path.rstrip("/"), query=req.query_string)
+                      busy=panel.busy(row), own=_own(req), query=req.query_string)
 
     def menu(self, req, id):
         """The actions of one row: for the menu in a list, or as a page of its own."""
@@ -152,25 +165,18 @@ class Handlers:
     def _dialog(self, req, action: Action, row: Row, fields, given: Fields | None = None, error: errors.Error | None = None):
         return render(req, "dialog.html", status=error.status if error else 200, panel=self.panel, action=action, row=row,
                       fields=fields, given=given, text=error.public if error else "", wrong=getattr(error, "at", {}),
-                      preset=req.GET, request_id=req.ctx.request_id, own=req.path.rstrip("/"))
+                      preset=req.GET, request_id=req.ctx.request_id, own=_own(req))
 
     def ask(self, req, id, verb):
         action = self._action(req, verb)
         if action.opens:
-            # A console is made by GET (see there): neither for a link of another site, nor to see whether there is one.
-            if req.method != "GET":
-                raise errors.MethodNotAllowed()
-            if req.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-                raise errors.Forbidden("This link did not come from this dashboard. Open the console from the instance's page.")
-            return action.run(req, id, {}, {})
+            raise errors.MethodNotAllowed()  # it has no dialog: browsers may follow links before anybody clicks them
         row = self._row(req, id) | ({"target": req.GET.get("target", "")} if action.hidden else {})
         return self._dialog(req, action, row, self._fields(req, action, row))
 
     def act(self, req, id, verb):
         given = session.form(req)
         action = self._action(req, verb)
-        if action.opens:
-            raise errors.MethodNotAllowed()
         row = self._row(req, id) | ({"target": given.get("target", "")} if action.hidden else {})
         fields = self._fields(req, action, row)
         try:
@@ -186,7 +192,9 @@ class Handlers:
             return redirect(req, self._after(action, req, given), Text("{action}: {error}", action=action.text,
                                                                        error=error.public), BAD)
         if isinstance(done, webob.Response):
-            return done
+            return redirect(req, done.location) if done.location else done
+        if isinstance(done, Page):
+            return render(req, done.template, **done.values)
         said = done if isinstance(done, str) else ""
         return redirect(req, self._after(action, req, given), said or (Text(str(action.done),
                                                                             name=self.panel.name_of(row)) if action.done else "")
@@ -194,9 +202,11 @@ class Handlers:
 
     def _after(self, action: Action, req, given: Fields) -> str:
         """The page that is shown after an action: the list, or the detail if the action was chosen there."""
+        if given.get("back") == "topology":
+            return "/project/network_topology/"
         if action.leaves or not self.panel.tabs or not (given.get("back") == "detail" or action.hidden or action.tab):
             return f"{self.panel.path}/"
-        own = req.path.rstrip("/").rsplit("/", 1)[0]
+        own = _own(req).rsplit("/", 1)[0]
         return f"{own}/?tab={action.tab}" if action.tab else f"{own}/"
 
     # A new resource
@@ -206,10 +216,10 @@ class Handlers:
         assert create is not None
         return list(create.fields if isinstance(create.fields, tuple) else create.fields(req))
 
-    def _new(self, req, fields, given: Fields | None = None, error: errors.Error | None = None, command: str = ""):
+    def _new(self, req, fields, given: Fields | None = None, error: errors.Error | None = None, review=()):
         return render(req, "create.html", status=error.status if error else 200, panel=self.panel, create=self.panel.create,
                       fields=fields, given=given, text=error.public if error else "", wrong=getattr(error, "at", {}),
-                      preset=req.GET, command=command, request_id=req.ctx.request_id)
+                      preset=req.GET, review=review, request_id=req.ctx.request_id)
 
     def ask_new(self, req):
         self._check(req)
@@ -223,11 +233,13 @@ class Handlers:
         fields = self._new_fields(req)
         try:
             values = forms.read(fields, given)
-            if create.command and given.get("step") == "review":
-                return self._new(req, fields, given, command=create.command(values))
+            if create.review and given.get("step") == "review":
+                return self._new(req, fields, given, review=create.review(values))
             done = create.run(req, values)
         except errors.Unauthorized:
             raise
         except errors.Error as error:  # also a failure, so that what was typed is not lost
             return self._new(req, fields, given, error)
+        if isinstance(done, Page):
+            return render(req, done.template, **done.values)
         return done if isinstance(done, webob.Response) else redirect(req, f"{self.panel.path}/", done, kind_of(done))

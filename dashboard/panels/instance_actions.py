@@ -3,14 +3,13 @@
 import typing
 import urllib.parse
 
-import webob
-
 from common.rest import path
 from dashboard import forms
 from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
-from dashboard.panel import Action, Row
+from dashboard.panel import Action, Page, Row
 from dashboard.panels.fields import TARGET, edited, pairs_field
+from dashboard.panels.networks import usable
 from dashboard.panels.security_groups import group_options
 from dashboard.texts import Text
 
@@ -35,14 +34,13 @@ _ON_OR_OFF = _idle("ACTIVE", "SHUTOFF")
 
 def _console(verb: str):
     def run(req, id, values, row):
-        """Redirect to the page of the console proxy. By GET, because the Content-Security-Policy forbids forms that lead
-        elsewhere."""
+        """Lead to the page of the console proxy, with a token that works once."""
         made = do(req, "POST", "compute", path("/v2.1/servers/{id}/remote-consoles", id), {"remote_console": CONSOLES[verb]},
                   "remote_console")
         url = urllib.parse.urlsplit(made["url"])
         if verb == "serial":  # the URL of the WebSocket; the page takes the same query
             url = url._replace(scheme=url.scheme.replace("ws", "http"), path="/serial.html")
-        return webob.Response(status=303, location=url.geturl())
+        return Page("elsewhere.html", {"url": url.geturl()})
     return run
 
 
@@ -99,7 +97,7 @@ def _move(name: str, more: typing.Callable[[dict], dict] = lambda values: {}):
         body = more(values)
         if values["host"] or name == "os-migrateLive":
             body["host"] = values["host"] or None
-        _act(req, id, {name: body or None})
+        _act(req, id, {name: body or (None if name == "migrate" else {})})
     return run
 
 
@@ -123,8 +121,7 @@ def _tags(req, id, values, row):
 def _attach_interface_fields(req, row):
     found = together(req, networks=get("network", path("/v2.0/networks"), "networks"),
                      ports=get("network", path("/v2.0/ports", query={"device_id": ""}), "ports"))
-    return [Field("network", "Network", "choice", blank="–", options=forms.named(
-                n for n in found["networks"] if not n["router:external"])),
+    return [Field("network", "Network", "choice", blank="–", options=forms.named(usable(found["networks"], row["tenant_id"]))),
             Field("port", "Port", "choice", blank="A new one", help="An existing port, instead of a network.",
                   options=forms.named(p for p in found["ports"] if p["project_id"] == row["tenant_id"])),
             Field("fixed_ip", "Fixed IP address", help="Leave empty for any address of the network.")]
@@ -163,6 +160,17 @@ def _groups_fields(req, row):
     present = _present_groups(_own_ports(req, row["id"]))
     return [Field("groups", "Security groups", "many", options=group_options(req, row["tenant_id"], present),
                   initial=sorted(present))]
+
+
+def _port_groups_fields(req, row):
+    port = send(req, get("network", path("/v2.0/ports/{id}", row["target"]), "port"))
+    present = port["security_groups"]
+    return [TARGET, Field("groups", "Security groups", "many", options=group_options(req, port["project_id"], present),
+                          initial=present)]
+
+
+def _set_port_groups(req, id, values, row):
+    do(req, "PUT", "network", path("/v2.0/ports/{id}", values["target"]), {"port": {"security_groups": values["groups"]}})
 
 
 def _own_ports(req, id: str) -> list[Row]:
@@ -223,6 +231,10 @@ def _password(req, id, values, row):
     if values["password"] != values["password_again"]:
         raise forms.Refused({"password_again": "The passwords differ."})
     _act(req, id, {"changePassword": {"adminPass": values["password"]}})
+
+
+def _forget_password(req, id, values, row):
+    do(req, "DELETE", "compute", path("/v2.1/servers/{id}/os-server-password", id))
 
 
 def _present(row: Row) -> bool:
@@ -299,6 +311,8 @@ ACTIONS = (
     Action("detach-interface", "Detach", _detach_interface, (TARGET,), when=_alive, hidden=True, danger="danger",
            tab="interfaces",
            ask="The interface is taken from {name}, with its addresses.", done="The interface is being detached."),
+    Action("port-groups", "Edit security groups", _set_port_groups, _port_groups_fields, when=_alive, hidden=True,
+           tab="interfaces", done="The security groups of the interface were changed."),
     Action("associate", "Associate floating IP", _associate, _associate_fields, when=_alive, tab="interfaces",
            done="The address was associated."),
     Action("disassociate", "Disassociate floating IP", _disassociate, _disassociate_fields, when=_has_floating, tab="interfaces",
@@ -311,6 +325,9 @@ ACTIONS = (
            done="{name} is locked."),
     Action("unlock", "Unlock", _plain({"unlock": None}), when=_is_locked, done="{name} is unlocked."),
     Action("password", "Change password", _password, _PASSWORD, when=_RUNS, done="The password was changed."),
+    Action("forget-password", "Forget this password", _forget_password, when=_present, hidden=True, danger="danger",
+           tab="password", ask="The cloud forgets the password that {name} made. In {name} it stays as it is.",
+           done="The password is forgotten."),
     Action("rescue", "Rescue", _rescue, _rescue_fields, when=_idle("ACTIVE", "SHUTOFF", "ERROR"),
            ask="{name} boots from another disk, with its own attached as the second one.", done="{name} is being rescued."),
     Action("rebuild", "Rebuild", _rebuild, _rebuild_fields, when=_idle("ACTIVE", "SHUTOFF", "ERROR"), danger="danger",

@@ -1,20 +1,25 @@
-"""The form that launches instances, and the same request as a command."""
+"""The form that launches instances. It begins with what fits, so that pressing its button is enough."""
 
 import base64
-import json
-import shlex
+import dataclasses
+import typing
 
+from common import errors
 from common.rest import path
-from dashboard import forms, session
-from dashboard.asks import do, get, together
+from dashboard import cloud_init, forms, session
+from dashboard.asks import Ask, do, get, together, undo
 from dashboard.forms import Field
-from dashboard.panel import Create
+from dashboard.panel import Create, Page, Partly, Row
+from dashboard.panels import launch_text, reach
 from dashboard.panels.instance_actions import flavor_options
+from dashboard.panels.launch_request import NEW_KEY, USER_DATA_BYTES, body
+from dashboard.panels.networks import usable
 from dashboard.texts import Text
 
 _SOURCES = (("image", "Image"), ("new-volume", "Image, copied to a new volume"), ("volume", "Volume"),
             ("snapshot", "Volume snapshot, copied to a new volume"))
-_USER_DATA_BYTES = 49149  # 65535 in base64
+_FITS = ("flavor", "image", "source", "count")  # which flavors fit depends on the others
+_COUNT = Field("count", "Count", "number", True, initial=1, low=1, high=100, refreshes=_FITS)
 
 
 def _asks(req) -> dict:
@@ -22,6 +27,7 @@ def _asks(req) -> dict:
     return together(
         req, images=get("image", path("/v2/images", query={"status": "active", "limit": 1000}), "images"),
         flavors=get("compute", path("/v2.1/flavors/detail"), "flavors"),
+        limits=get("compute", path("/v2.1/limits"), "limits", instead={}),
         volumes=get("volume", path("/v3/volumes/detail", query={"status": "available", "bootable": "true", "limit": 1000}),
                     "volumes", instead=[]),
         snapshots=get("volume", path("/v3/snapshots", query={"status": "available", "limit": 1000}), "snapshots", instead=[]),
@@ -33,33 +39,99 @@ def _asks(req) -> dict:
         server_groups=get("compute", path("/v2.1/os-server-groups"), "server_groups"))
 
 
+@dataclasses.dataclass(frozen=True)
+class Room:
+    """What a flavor must fit into: the rest of the project's quota, and what the image needs.
+
+    :param image: that was chosen, if the source is one
+    :param on_disk: whether the image is copied to the flavor's disk
+    """
+
+    limits: dict
+    image: Row | None
+    on_disk: bool
+    count: int
+
+    def _left(self, of: str, used: str) -> float:
+        most = self.limits.get(of, -1)
+        return float("inf") if most < 0 else most - self.limits.get(used, 0)
+
+    def lacks(self, flavor: Row) -> str:
+        """Why a flavor does not fit, or nothing."""
+        instances = self._left("maxTotalInstances", "totalInstancesUsed")
+        if self.count > instances:
+            return Text("your quota has {left} instances left", left=f"{max(0, instances):g}")
+        vcpus = self._left("maxTotalCores", "totalCoresUsed")
+        if flavor["vcpus"] * self.count > vcpus:
+            return Text("your quota has {left} VCPUs left", left=f"{max(0, vcpus):g}")
+        ram = self._left("maxTotalRAMSize", "totalRAMUsed")
+        if flavor["ram"] * self.count > ram:
+            return Text("your quota has {left} MiB RAM left", left=f"{max(0, ram):g}")
+        if not self.image:
+            return ""
+        if flavor["ram"] < (self.image.get("min_ram") or 0):
+            return Text("the image needs {size} MiB RAM", size=self.image["min_ram"])
+        size = -(-max(self.image.get("virtual_size") or 0, self.image.get("size") or 0) // 2**30)
+        needed = max(self.image.get("min_disk") or 0, size if self.image.get("virtual_size") else 0)
+        if self.on_disk and flavor["disk"] and flavor["disk"] < needed:
+            return Text("the image needs {size} GiB disk", size=needed)
+        return ""
+
+
+def _count(req) -> int:
+    try:
+        return _COUNT.read(forms.Fields([("count", session.asked(req, "count"))]))
+    except ValueError:
+        return 1
+
+
+def _flavor(req, found: dict, image: Row | None, source: str) -> Field:
+    """Flavors, those that do not fit with the reason. The smallest that fits is chosen already."""
+    room = Room(found["limits"].get("absolute", {}), image if source in ("image", "new-volume") else None, source == "image",
+                _count(req))
+    options = flavor_options(found["flavors"])
+    unfit = {f["id"]: reason for f in found["flavors"] if (reason := room.lacks(f))}
+    # Only a script of the form itself can say what was chosen before: other sites' links cannot.
+    before = req.GET.get("flavor", "") if req.headers.get("HX-Request") else ""
+    fitting = [id for id, _ in options if id not in unfit]
+    return Field("flavor", "Flavor", "choice", True, section="Hardware", options=options, unfit=unfit,
+                 initial=before if before in fitting else next(iter(fitting), ""),
+                 help="" if fitting or not options else "No flavor fits.")
+
+
+def _first_network(req, networks: list[Row]) -> list[str]:
+    """The network that is chosen already: that of the link, or the project's own before shared ones."""
+    linked = [n["id"] for n in networks if n["id"] == req.GET.get("network")]
+    ordered = sorted((n for n in networks if n.get("subnets", True)), key=lambda n: (bool(n["shared"]), n["name"].lower()))
+    return linked or [n["id"] for n in ordered[:1]]
+
+
 def _fields(req) -> list[Field]:
     found = _asks(req)
     images = [i for i in found["images"] if i["container_format"] not in ("aki", "ari")]
-    networks = [n for n in found["networks"] if not n["router:external"]]
-    keys = [k["keypair"]["name"] for k in found["keys"]]
+    networks = usable(found["networks"], session.required(req).project_id)
+    source = session.asked(req, "source") or next((k for k in ("volume", "snapshot") if req.GET.get(k)), "image")
+    options = forms.named(images)
+    chosen = session.asked(req, "image") or next((id for id, _ in options), "")
+    image = next((i for i in images if i["id"] == chosen), None)
     return [
         Field("name", "Name", required=True), Field("description", "Description"),
-        Field("count", "Count", "number", True, initial=1, low=1, high=100),
+        _COUNT,
         Field("zone", "Availability zone", "choice", blank="Any", options=[
             (z["zoneName"], z["zoneName"]) for z in found["zones"] if z["zoneState"]["available"]]),
-        Field("source", "Boot from", "choice", True, section="Source", options=_SOURCES, initial="image"),
-        Field("image", "Image", "choice", options=forms.named(images), blank=None if images else "There are no images yet",
-              preset=True),
-        Field("volume", "Volume", "choice", blank="–", options=forms.named(found["volumes"])),
-        Field("snapshot", "Volume snapshot", "choice", blank="–", options=forms.named(found["snapshots"])),
+        Field("source", "Boot from", "choice", True, section="Source", options=_SOURCES, initial=source, refreshes=_FITS),
+        Field("image", "Image", "choice", options=options, blank=None if images else "There are no images yet", preset=True,
+              refreshes=_FITS),
+        Field("volume", "Volume", "choice", blank="–", options=forms.named(found["volumes"]), preset=True),
+        Field("snapshot", "Volume snapshot", "choice", blank="–", options=forms.named(found["snapshots"]), preset=True),
         Field("volume_gb", "Size of the new volume in GiB", "number", low=1, high=100000),
         Field("delete_volume", "Delete the volume with the instance", "check"),
-        Field("flavor", "Flavor", "choice", True, section="Hardware", options=flavor_options(found["flavors"])),
+        _flavor(req, found, image, source),
         Field("networks", "Networks", "many", section="Network", options=forms.named(networks),
-              initial=[networks[0]["id"]] if len(networks) == 1 else [], help="None: the project's network, if it has only one."),
+              initial=_first_network(req, networks), help="None: the project's network, if it has only one."),
         Field("ports", "Ports", "many", options=forms.named(found["ports"])),
-        Field("groups", "Security groups", "many", options=forms.named(found["groups"]),
-              initial=[g["id"] for g in found["groups"] if g["name"] == "default"]),
-        Field("key_name", "Key pair", "choice", section="Access", blank="None", options=[(k, k) for k in keys],
-              initial=keys[0] if len(keys) == 1 else "",
-              help="" if keys else "Create or import one under Compute, Key pairs, to log in with SSH."),
-        Field("user_data", "User data", "area", section="Configuration", rows=6, max_length=_USER_DATA_BYTES,
+        *_access(req, found),
+        Field("user_data", "User data", "area", section="Configuration", rows=6, max_length=USER_DATA_BYTES,
               placeholder="#cloud-config",
               help="A script (#!) or cloud-config (#cloud-config) that the instance runs at its first boot."),
         Field("metadata", "Metadata", "area", help="One key=value per line.", max_length=20000),
@@ -69,93 +141,81 @@ def _fields(req) -> list[Field]:
         Field("hints", "Scheduler hints", "area", rows=2, help="One key=value per line.", max_length=4000)]
 
 
-def _check(values: dict) -> None:
-    """What depends on several fields."""
-    wrong = {}
-    needed = {"image": "image", "new-volume": "image", "volume": "volume", "snapshot": "snapshot"}[values["source"]]
-    if not values[needed]:
-        wrong[needed] = "Choose one."
-    if values["source"] == "new-volume" and not values["volume_gb"]:
-        wrong["volume_gb"] = "The new volume needs a size."
-    text = values["user_data"]
-    if len(text.encode()) > _USER_DATA_BYTES:
-        wrong["user_data"] = Text("Enter at most {most} bytes.", most=_USER_DATA_BYTES)
-    elif text and not text.startswith(("#!", "#cloud-config", "#include", "#part-handler", "#cloud-boothook", "Content-Type:",
-                                       "MIME-Version:", "## template:", "{")):
-        wrong["user_data"] = "cloud-init would ignore this: its first line must be #cloud-config, or #! and a program."
-    if values["source"] == "volume" and values["count"] > 1:
-        wrong["count"] = "One volume can boot only one instance."
-    if wrong:
-        raise forms.Refused(wrong)
+def _access(req, found: dict) -> list[Field]:
+    """How it is reached. Who has no key pair yet is new here, and gets everything that is needed to log in."""
+    keys = [k["keypair"]["name"] for k in found["keys"]]
+    outside = [n for n in found["networks"] if n["router:external"]]
+    usual = [g for g in found["groups"] if g["name"] == "default"]
+    fields = [
+        Field("groups", "Security groups", "many", section="Access", options=forms.named(found["groups"]),
+              initial=[g["id"] for g in usual]),
+        Field("ssh", Text("Allow SSH from my address ({address})", address=req.remote_addr or "–"), "check",
+              initial=not keys and not reach.allows_ssh(usual), help="By the security group “ssh”, which gets a rule for it.")]
+    if outside:
+        fields.append(Field("floating", "Give it a floating IP, so that it is reached from outside", "check", initial=not keys))
+    return [*fields,
+            Field("key_name", "Key pair", "choice", blank="None", options=[
+                *((k, k) for k in keys), (NEW_KEY, Text("A new one, whose private key is downloaded once"))],
+                initial=NEW_KEY if not keys else keys[0] if len(keys) == 1 else ""),
+            Field("public_key", "Or your public key", "area", rows=2, max_length=16000, placeholder="ssh-ed25519 AAAA…",
+                  help="The content of a file such as ~/.ssh/id_ed25519.pub. It becomes a key pair.")]
 
 
-def body(values: dict) -> dict:
-    """The request of the compute API."""
-    _check(values)
-    networks = [{"uuid": n} for n in values["networks"]] + [{"port": p} for p in values["ports"]]
-    server: dict = {"name": values["name"], "flavorRef": values["flavor"], "min_count": values["count"],
-                    "max_count": values["count"], "networks": networks or "auto"}
-    server.update({to: values[of] for of, to in (("description", "description"), ("zone", "availability_zone"),
-                                                 ("key_name", "key_name")) if values[of]})
-    if values["groups"]:
-        server["security_groups"] = [{"name": g} for g in values["groups"]]
-    if values["user_data"]:
-        server["user_data"] = base64.b64encode(values["user_data"].encode()).decode()
-    if values["metadata"]:
-        server["metadata"] = forms.pairs(values["metadata"])
-    if values["config_drive"]:
-        server["config_drive"] = True
-    if values["source"] == "image":
-        server["imageRef"] = values["image"]
-    else:
-        kind, of = ("image", "image") if values["source"] == "new-volume" else (values["source"], values["source"])
-        device = {"boot_index": 0, "source_type": kind, "uuid": values[of], "destination_type": "volume",
-                  "delete_on_termination": values["delete_volume"]}
-        if kind != "volume" and values["volume_gb"]:
-            device["volume_size"] = values["volume_gb"]
-        server["block_device_mapping_v2"] = [device]
-    hints = forms.pairs(values["hints"], "hints") | ({"group": values["server_group"]} if values["server_group"] else {})
-    return {"server": server} | ({"os:scheduler_hints": hints} if hints else {})
+def _outside(req) -> str:
+    """The id of the network that floating IPs come from."""
+    found = together(req, networks=Ask("network", path("/v2.0/networks", query={"router:external": "true"}), "networks"))
+    networks = sorted(found["networks"], key=lambda n: (not n.get("is_default"), n["name"]))
+    if not networks:
+        raise forms.Refused({"floating": Text("There is no external network.")})
+    return networks[0]["id"]
 
 
-def _run(req, values: dict) -> str:
-    do(req, "POST", "compute", path("/v2.1/servers"), body(values))
-    return Text("{name} is being built.", name=values["name"]) if values["count"] == 1 else Text(
+def _run(req, values: dict) -> str | Page:
+    """Launch, with everything that was asked for beside it. What was made for an instance that is refused is deleted again."""
+    body(values)  # what is wrong is said before anything is made
+    outside = _outside(req) if values.get("floating") else ""
+    private, made_key = "", ""
+    if values["public_key"]:
+        made_key = reach.imported_key(req, values["public_key"])
+    elif values["key_name"] == NEW_KEY:
+        made_key, private = reach.new_key(req)
+    values = values | {"key_name": made_key or values["key_name"]}
+    try:
+        if values["ssh"]:
+            values["groups"] = [*dict.fromkeys([*values["groups"], reach.ssh_group(req)])]
+        made = do(req, "POST", "compute", path("/v2.1/servers"), body(values), "server")
+    except errors.Error:
+        if made_key:
+            undo(req, "compute", path("/v2.1/os-keypairs/{name}", made_key))
+        raise
+    said = Text("{name} is being built.", name=values["name"]) if values["count"] == 1 else Text(
         "{count} instances are being built.", count=values["count"])
+    return _after(req, values, made["id"], outside, private, said) if private or outside else said
 
 
-def _option(name: str, value: str) -> list[str]:
-    """An option and its value, which may begin like an option."""
-    return [f"--{name}={value}"] if value.startswith("-") else [f"--{name}", value]
+def _after(req, values: dict, id: str, outside: str, private: str, said: str) -> str | Page:
+    """The page that says how to log in. With a private key it is always shown, whatever fails now."""
+    address, failed = "", ""
+    try:
+        address = reach.floating_ip(req, id, outside) if outside else ""
+    except errors.Error as error:
+        failed = Text("It got no floating IP: {error} Associate one on its page.", error=error)
+    if not private and failed:
+        return Partly("{done} {refused}", done=said, refused=failed)
+    image = values["image"] if values["source"] in ("image", "new-volume") else ""
+    found = together(req, image=get("image", path("/v2/images/{id}", image), instead={})) if image else {"image": {}}
+    file = f"{values['key_name']}.pem"
+    return Page("launched.html", {
+        "said": said, "failed": failed, "address": address, "user": reach.user_of(found["image"]), "file": file, "id": id,
+        "key": base64.b64encode(private.encode()).decode(), "count": values["count"]})
 
 
-def command(values: dict) -> str:
-    """The same request as a command of the ``openstack`` client, for a shell."""
-    asked = body(values)
-    server, words = asked["server"], ["openstack", "server", "create"]
-    for option, name in (("flavor", "flavorRef"), ("image", "imageRef"), ("description", "description"),
-                         ("availability-zone", "availability_zone"), ("key-name", "key_name")):
-        if server.get(name):
-            words += _option(option, server[name])
-    for device in server.get("block_device_mapping_v2", ()):
-        words += ["--block-device", ",".join(f"{k}={json.dumps(v) if isinstance(v, bool) else v}" for k, v in device.items())]
-    if server["networks"] == "auto":
-        words += ["--nic", "auto"]
-    for network in server["networks"] if server["networks"] != "auto" else ():
-        words += ["--network", network["uuid"]] if "uuid" in network else ["--port", network["port"]]
-    words += [word for g in server.get("security_groups", ()) for word in ("--security-group", g["name"])]
-    words += [word for k, v in server.get("metadata", {}).items() for word in _option("property", f"{k}={v}")]
-    words += [word for k, v in asked.get("os:scheduler_hints", {}).items() for word in _option("hint", f"{k}={v}")]
-    if server.get("config_drive"):
-        words.append("--use-config-drive")
-    if server["max_count"] > 1:
-        words += ["--min", str(server["min_count"]), "--max", str(server["max_count"])]
-    if "user_data" in server:
-        words += ["--user-data", "user-data"]
-    if server["name"].startswith("-"):
-        words.append("--")
-    text = " ".join(map(shlex.quote, [*words, server["name"]]))
-    return text + "\n\n# user-data is a file with what you entered." if "user_data" in server else text
+_SHELL, _HCL = Text("The same request on the command line:"), Text("The same request as Terraform:")
 
 
-LAUNCH = Create("Launch instance", _fields, _run, segment="launch", command=command, max_bytes=262144)
+def _review(values: dict) -> typing.Sequence[tuple[str, str]]:
+    return [*((doubt, "") for doubt in cloud_init.doubts(values["user_data"])), (_SHELL, launch_text.command(values)),
+            (_HCL, launch_text.terraform(values))]
+
+
+LAUNCH = Create("Launch instance", _fields, _run, segment="launch", review=_review, max_bytes=262144)

@@ -11,6 +11,12 @@ from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Tab
 from dashboard.panels.fields import TARGET, deletion
 from dashboard.texts import Text
 
+
+def usable(networks: list[Row], project: str) -> list[Row]:
+    """The networks that a project can plug into, of a list that is longer for administrators."""
+    return [n for n in networks if not n["router:external"] and (n["shared"] or n["project_id"] == project)]
+
+
 _SUBNET = (
     Field("subnet_name", "Name of the subnet", section="Subnet"),
     Field("cidr", "Addresses", placeholder="10.1.0.0/24", help="In CIDR notation. Leave empty for a network without a subnet."),
@@ -165,7 +171,7 @@ PORT_COLUMNS = (Column("IP addresses", addresses, "lines"), Column("MAC address"
 NAME = Column("Name", lambda r: r["name"] or r["id"], "link", "name")
 
 PANEL = Panel(
-    path="/project/networks", title="Networks", menu="Network", also=("subnets", "ports"),
+    path="/project/networks", title="Networks", menu="Network",
     source=Source("network", lambda query: path("/v2.0/networks", query=query), "networks", sort=("name", "asc")),
     columns=(NAME, Column("Subnets", "cidrs", "lines"), Column("Shared", "shared", "yes"),
              Column("External", "router:external", "yes"), Column("Status", "status", "status", "status"),

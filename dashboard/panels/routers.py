@@ -8,6 +8,7 @@ from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
 from dashboard.panels.fields import TARGET, deletion
+from dashboard.panels.networks import usable
 from dashboard.texts import Text
 
 
@@ -52,7 +53,7 @@ def _gateway(req, id, values, row):
 def _interface_fields(req, row):
     found = together(req, subnets=get("network", path("/v2.0/subnets"), "subnets"),
                      networks=get("network", path("/v2.0/networks", query={"router:external": "false"}), "networks"))
-    names = {n["id"]: n["name"] for n in found["networks"]}
+    names = {n["id"]: n["name"] for n in usable(found["networks"], row["project_id"])}
     options = [(s["id"], f"{names[s['network_id']] or s['network_id']}: {s['cidr']}") for s in found["subnets"]
                if s["network_id"] in names]
     return [Field("subnet", "Subnet", "choice", True, options=options)]
@@ -113,7 +114,7 @@ ACTIONS = (
 )
 
 PANEL = Panel(
-    path="/project/routers", title="Routers", menu="Network", also=("ports",),
+    path="/project/routers", title="Routers", menu="Network",
     source=Source("network", lambda query: path("/v2.0/routers", query=query), "routers", sort=("name", "asc"),
                   of_project="project_id"),
     columns=(Column("Name", lambda r: r["name"] or r["id"], "link", "name"), Column("Status", "status", "status", "status"),

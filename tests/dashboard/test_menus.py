@@ -23,7 +23,7 @@ def dashboard(**more) -> Dashboard:
 def test_a_list_has_no_long_menus_but_leads_to_them():
     text = dashboard().send("/project/instances/").text
     assert f'href="{ID}/actions/"' in text and f"{ID}/rebuild/" not in text
-    assert f'href="{ID}/vnc/"' in text, "the usual ones are there"
+    assert f'formaction="{ID}/vnc/"' in text, "the usual ones are there"
 
 
 def test_a_script_gets_the_entries_alone():
@@ -35,7 +35,7 @@ def test_a_script_gets_the_entries_alone():
 
 def test_without_a_script_they_are_a_page():
     text = dashboard().send(f"{LIST}/actions/").text
-    assert "<h1>web</h1>" in text and f'formaction="{LIST}/pause/"' in text and f'href="{LIST}/vnc/"' in text
+    assert "<h1>web</h1>" in text and f'formaction="{LIST}/pause/"' in text and f'formaction="{LIST}/vnc/"' in text
 
 
 def test_a_menu_has_what_the_state_allows_now():
@@ -54,10 +54,3 @@ def test_only_administrators_get_menus_of_all_projects():
     mine.active = mine.active.__class__(**{**mine.active.__dict__, "admin": False})
     assert mine.send(f"/admin/instances/{ID}/actions/").status_int == 403
     assert "/migrate/" not in mine.send(f"{LIST}/actions/").text
-
-
-def test_a_refused_page_leads_to_none_that_is_refused_too():
-    for admin in (True, False):
-        answer = Dashboard({}, admin=admin).send(f"/admin/instances/{ID}/")
-        assert answer.status_int == (404 if admin else 403)
-        assert ('class="button" href="/admin/instances/"' in answer.text) is admin
