@@ -11,14 +11,16 @@ for _panel in PANELS:
 _ALL["Network"].insert(0, ("/project/network_topology/", Text("Network topology")))
 _ALL["Access"].insert(0, ("/project/api_access/", Text("API access")))
 _ALL["Admin"].insert(0, ("/admin/usage/", Text("Usage of all projects")))
+_ALL["Access"].append(("/settings/password/", Text("Change password")))
+_ALL["Admin"].append(("/admin/defaults/", Text("Default quotas")))
 _ADMIN = frozenset(panel.menu for panel in PANELS if panel.admin)
 _OF_USERS = tuple((heading, tuple(entries)) for heading, entries in _ALL.items() if heading not in _ADMIN)
 _OF_ADMINS = tuple((heading, tuple(entries)) for heading, entries in _ALL.items())
 
 
-def around(path: str, active: Session) -> tuple[str, str] | None:
-    """(path, title) of the page in the user's menu that a page is below, but not that page itself."""
-    found = [(target, title) for _, entries in of(active) for target, title in entries
+def around(path: str) -> tuple[str, str] | None:
+    """(path, title) of the menu's page that a page is below, but not that page itself."""
+    found = [(target, title) for entries in _ALL.values() for target, title in entries
              if path.startswith(target) and path.rstrip("/") != target.rstrip("/")]
     return max(found, key=lambda entry: len(entry[0]), default=None)
 

@@ -145,9 +145,8 @@ class Pages:
             later = f"?next={urllib.parse.quote(req.path)}" if req.path != "/" else ""
             # The cookie stays: the browser may have got a new one since it sent this request, from another tab.
             return redirect(req, f"/auth/login/{later}")
-        active = session.current(req)
         return render(req, "error.html", status=error.status, text=error.public, request_id=req.ctx.request_id,
-                      around=menu.around(req.path, active) if active else None)
+                      around=menu.around(req.path))
 
 
 filter_factory = service_filter(Pages)

@@ -2,7 +2,7 @@
 
 from common.wsgi import Route
 from dashboard import assets
-from dashboard.handlers import access, account, auth, live, overview, parts, search, topology, uploads, usage
+from dashboard.handlers import access, account, auth, live, overview, parts, search, settings, topology, uploads, usage
 from dashboard.handlers.panels import Handlers
 from dashboard.panels import PANELS
 
@@ -22,6 +22,9 @@ ROUTES = [
     Route("GET", "/project/api_access/{file}", access.download),
     Route("GET", "/project/usage", usage.of_project), Route("GET", "/admin/usage", usage.of_all),
     Route("GET", "/project/network_topology", topology.show),
+    Route("GET", "/project/network_topology/{kind}/{id}", topology.node),
+    Route("GET", "/settings/password", settings.ask_password), Route("POST", "/settings/password", settings.change_password),
+    Route("GET", "/admin/defaults", settings.ask_defaults), Route("POST", "/admin/defaults", settings.set_defaults),
     Route("GET", "/project/images/upload", uploads.ask), Route("POST", "/project/images/upload", uploads.create),
     *(route for panel in PANELS for route in Handlers(panel).routes()),
 ]

@@ -28,7 +28,7 @@ class Period:
 
     def query(self) -> dict[str, str]:
         """For os-simple-tenant-usage."""
-        return {"start": self.start.isoformat(), "end": self.end.isoformat()}
+        return {"start": f"{self.start:%Y-%m-%dT%H:%M:%S}", "end": f"{self.end:%Y-%m-%dT%H:%M:%S}"}
 
     def step(self) -> datetime.timedelta:
         hours = int((self.end - self.start).total_seconds() // 3600)

@@ -3,8 +3,6 @@
 import dataclasses
 import datetime
 
-from dashboard.texts import Text
-
 _LEAST = 0.4  # per cent: what takes no time at all is seen too
 
 
@@ -23,7 +21,7 @@ class Step:
 
     @property
     def duration(self) -> str:
-        return Text("running") if self.seconds is None else shown(self.seconds)
+        return "runs" if self.seconds is None else shown(self.seconds)
 
 
 def shown(seconds: float) -> str:

@@ -3,14 +3,22 @@
 import dataclasses
 import typing
 
+from common import errors
 from common.rest import path
 from dashboard import session
 from dashboard.asks import get, send, together
 from dashboard.pages import render
+from dashboard.panels import instances, networks, routers
+from dashboard.texts import Text
 
 # Lengths of the picture, in its own units.
 _COLUMN, _ROW, _LEFT, _BOX = 150, 56, 20, 48
 _MOST, _OTHERS = 60, 30
+# What can be done in the picture: {kind: (panel, verbs of its actions)}
+_NODES = {
+    "instances": (instances.PANEL, ("vnc", "start", "stop", "attach-interface", "associate", "delete")),
+    "networks": (networks.PANEL, ("subnet", "port", "edit", "delete")),
+    "routers": (routers.PANEL, ("interface", "gateway", "clear-gateway", "delete"))}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,10 +32,16 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class Device:
-    """A router or an instance. ``links``: (y of the network, address there) of each of its interfaces."""
+    """A router or an instance.
+
+    :param href: of its page
+    :param menu: of what can be done with it here
+    :param links: (y of the network, address there) of each of its interfaces
+    """
 
     kind: str
     href: str
+    menu: str
     name: str
     status: str
     x: int
@@ -58,7 +72,8 @@ def _devices(found: dict, networks: dict[str, Network]) -> list[Device]:
                 mine.append((y, addresses))
     rows = [("Router", f"/project/routers/{r['id']}/", r["name"] or r["id"], r["status"], r["id"]) for r in found["routers"]]
     rows += [("Instance", f"/project/instances/{s['id']}/", s["name"], s["status"], s["id"]) for s in found["servers"]]
-    return [Device(kind, href, name, status, _LEFT + _COLUMN * at, _merged(links.get(id, ())))
+    return [Device(kind, href, href.replace("/project/", "/project/network_topology/"), name, status, _LEFT + _COLUMN * at,
+                   _merged(links.get(id, ())))
             for at, (kind, href, name, status, id) in enumerate(rows)]
 
 
@@ -104,3 +119,19 @@ def show(req):
     return render(req, "topology.html", networks=list(networks.values()), devices=devices[:_MOST], cut=len(devices) > _MOST,
                   width=_LEFT * 2 + _COLUMN * max(3, min(len(devices), _MOST)), height=y + _BOX + 20, y=y, box=_BOX,
                   column=_COLUMN, fewer=fewer)
+
+
+def node(req, kind, id):
+    """What can be done with a part of the picture, in a dialog."""
+    active = session.required(req)
+    if kind not in _NODES:
+        raise errors.NotFound("There is no such page.")
+    panel, verbs = _NODES[kind]
+    assert panel.item is not None
+    row = send(req, panel.item(req, id))
+    own = panel.is_own(row, active.project_id)
+    actions = [a for verb in verbs for a in panel.actions if own and a.verb == verb and a.when(row)]
+    usable = kind == "networks" and networks.usable([row], active.project_id)
+    links = ((f"/project/instances/launch/?network={row['id']}", Text("Launch instance here")),) if usable else ()
+    return render(req, "node.html", row=row, name=panel.name_of(row), own=f"{panel.path}/{row['id']}", actions=actions,
+                  links=links)

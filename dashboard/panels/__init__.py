@@ -4,7 +4,9 @@ from dashboard.panel import Panel
 from dashboard.panels import (
     aggregates,
     application_credentials,
+    credentials,
     domains,
+    federation,
     flavors,
     floating_ips,
     groups,
@@ -12,6 +14,7 @@ from dashboard.panels import (
     images,
     instances,
     key_pairs,
+    metadata_definitions,
     migrations,
     networks,
     ports,
@@ -29,7 +32,8 @@ from dashboard.panels import (
 PANELS: tuple[Panel, ...] = (
     instances.PANEL, images.PANEL, key_pairs.PANEL, server_groups.PANEL, volumes.PANEL, snapshots.PANEL, networks.PANEL,
     ports.PANEL, routers.PANEL, floating_ips.PANEL, security_groups.PANEL, application_credentials.PANEL,
-    projects.PANEL, users.PANEL, groups.PANEL, roles.PANEL, domains.PANEL,
-    instances.OF_ALL, volumes.OF_ALL, images.OF_ALL, networks.OF_ALL, ports.OF_ALL, routers.OF_ALL, floating_ips.OF_ALL,
-    security_groups.OF_ALL, hosts.HYPERVISORS, aggregates.PANEL, flavors.PANEL, volume_types.PANEL,
-    migrations.PANEL, hosts.SERVICES, hosts.VOLUME_SERVICES, hosts.AGENTS)
+    credentials.PANEL, projects.PANEL, users.PANEL, groups.PANEL, roles.PANEL, domains.PANEL, credentials.OF_ALL,
+    federation.PROVIDERS, federation.MAPPINGS,
+    instances.OF_ALL, volumes.OF_ALL, snapshots.OF_ALL, images.OF_ALL, networks.OF_ALL, ports.OF_ALL, routers.OF_ALL,
+    floating_ips.OF_ALL, security_groups.OF_ALL, hosts.HYPERVISORS, aggregates.PANEL, flavors.PANEL, volume_types.PANEL,
+    metadata_definitions.PANEL, migrations.PANEL, hosts.SERVICES, hosts.VOLUME_SERVICES, hosts.AGENTS)

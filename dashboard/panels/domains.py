@@ -4,9 +4,18 @@ from common.rest import path
 from dashboard import forms
 from dashboard.asks import do, get, send
 from dashboard.forms import Field
-from dashboard.panel import Action, Column, Create, Panel, Source
-from dashboard.panels.fields import DESCRIPTION, deletion, name_and_description
+from dashboard.panel import Action, Column, Create, Filter, Panel, Row, Source, Tab, Table
+from dashboard.panels.fields import DESCRIPTION, TARGET, deletion, name_and_description
+from dashboard.panels.members import MEMBER_COLUMNS, assignments, member_fields, members
 from dashboard.texts import Text
+
+
+def _domains(req) -> forms.Options:
+    return forms.named(send(req, get("identity", path("/v3/domains"), "domains", instead=[])))
+
+
+# The domain that somebody works in.
+DOMAINS = Filter("domain_id", "Domain", _domains)
 
 
 def domain_fields(req) -> list[Field]:
@@ -24,14 +33,37 @@ def _create_domain(req, values: dict) -> str:
     return Text("{name} was created.", name=values["name"])
 
 
+def _grant(req, domain: str, who: str, role: str, method: str) -> None:
+    kind, _, id = who.partition(" ")
+    if kind == "user":
+        do(req, method, "identity", path("/v3/domains/{name}/users/{name}/roles/{name}", domain, id, role))
+    else:
+        do(req, method, "identity", path("/v3/domains/{name}/groups/{name}/roles/{name}", domain, id, role))
+
+
+def _remove_member(req, id, values, row):
+    who, _, role = values["target"].rpartition(" ")
+    _grant(req, id, who, role, "DELETE")
+
+
+def _contents(row: Row) -> list[tuple[str, str]]:
+    """The lists of what belongs to a domain."""
+    return [(f"/identity/{noun}/?domain_id={row['id']}", text) for noun, text in (
+        ("projects", Text("Projects")), ("users", Text("Users")), ("groups", Text("Groups")))]
+
+
 PANEL = Panel(
     path="/identity/domains", title="Domains", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/domains", query=query), "domains", pages=False, sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"), Column("Enabled", "enabled", "yes"),
-             Column("ID", "id", "code")),
+             Column("Work in it", _contents, "links"), Column("ID", "id", "code")),
     actions=(
         Action("edit", "Edit", lambda req, id, values, row: _domain(req, id, values), name_and_description,
                done="{name} was changed."),
+        Action("member", "Add member", lambda req, id, values, row: _grant(req, id, values["who"], values["role"], "PUT"),
+               lambda req, row: member_fields(req), tab="members", done="The role was given."),
+        Action("remove-member", "Remove", _remove_member, (TARGET,), hidden=True, danger="danger", tab="members",
+               ask="The role in {name} is taken away, and tokens that have it end.", done="The role was taken away."),
         Action("disable", "Disable", lambda req, id, values, row: _domain(req, id, {"enabled": False}),
                when=lambda row: row["enabled"] and row["id"] != "default", danger="name",
                ask="The users of {name} can no longer log in, and all their sessions end.", done="{name} is disabled."),
@@ -40,4 +72,10 @@ PANEL = Panel(
         deletion("identity", lambda id: path("/v3/domains/{name}", id), when=lambda row: not row["enabled"], danger="name",
                  ask="{name} is deleted with its projects, users and groups.")),
     item=lambda req, id: get("identity", path("/v3/domains/{name}", id), "domain"),
+    tabs=(Tab("overview", "Overview", facts=(("Domain", (
+        Column("ID", "id", "code"), Column("Description", "description"), Column("Enabled", "enabled", "yes"),
+        Column("Work in it", _contents, "links"))),)),
+        Tab("members", "Members", lambda req, id: assignments({"scope.domain.id": id}), tables=(Table(
+            "Members", members, MEMBER_COLUMNS, "It has no members of its own; its projects may have.", target="key",
+            actions=("remove-member",), add=("member",)),))),
     create=Create("Create domain", (Field("name", "Name", required=True, max_length=64), DESCRIPTION), _create_domain))

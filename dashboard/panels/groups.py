@@ -5,7 +5,7 @@ from dashboard import forms
 from dashboard.asks import do, get, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Source, Tab, Table
-from dashboard.panels.domains import domain_fields
+from dashboard.panels.domains import DOMAINS, domain_fields
 from dashboard.panels.fields import DESCRIPTION, TARGET, deletion, name_and_description
 from dashboard.texts import Text
 
@@ -26,7 +26,7 @@ PANEL = Panel(
     path="/identity/groups", title="Groups", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/groups", query=query), "groups", pages=False, sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"), Column("Domain", "domain_id", "code"),
-             Column("ID", "id", "code")),
+             Column("ID", "id", "code")), filters=(DOMAINS,),
     actions=(
         Action("edit", "Edit", lambda req, id, values, row: do(req, "PATCH", "identity", path("/v3/groups/{name}", id), {
             "group": values}), name_and_description, done="{name} was changed."),

@@ -1,15 +1,63 @@
 """Hosts, services and agents, for the operator."""
 
 import dataclasses
+import typing
 
+from common import errors
 from common.rest import path
-from dashboard.asks import do, get
+from dashboard.asks import do, get, send
 from dashboard.forms import Field
-from dashboard.panel import Action, Column, Panel, Row, Source, Tab, Table
+from dashboard.panel import Action, Column, Panel, Partly, Row, Source, Tab, Table
 from dashboard.panels.fields import deletion
 from dashboard.texts import Text
 
 _REASON = (Field("reason", "Reason"),)
+
+_HOW = Field("how", "How", "choice", True, options=(
+    ("live", "While they run; those that are off as they are"), ("cold", "Stopped, and confirmed afterwards")))
+
+
+def _servers(req, row: Row) -> list[Row]:
+    return send(req, get("compute", path("/v2.1/servers/detail", query={
+        "all_tenants": "1", "host": row["service"]["host"], "limit": 1000}), "servers"))
+
+
+def _each(req, row: Row, body: typing.Callable[[Row], dict | None]) -> str:
+    """Ask the same of every instance of a host, whatever fails for some. :param body: of one, or None to leave it out"""
+    done, refused = 0, []
+    for server in _servers(req, row):
+        wanted = body(server)
+        if wanted is None:
+            continue
+        try:
+            do(req, "POST", "compute", path("/v2.1/servers/{id}/action", server["id"]), wanted)
+            done += 1
+        except errors.Unauthorized:
+            raise
+        except errors.Error as error:
+            refused.append(f"{server['name']}: {error}")
+    text = Text("{done} of {all} instances are being moved.", done=done, all=done + len(refused))
+    return Partly("{done} {refused}", done=text, refused=" ".join(refused[:5])) if refused else text
+
+
+def _migrate(req, id, values, row):
+    def body(server: Row) -> dict | None:
+        if values["how"] == "live" and server["status"] in ("ACTIVE", "PAUSED"):
+            return {"os-migrateLive": {"host": None, "block_migration": "auto"}}
+        return {"migrate": None} if server["status"] in ("ACTIVE", "SHUTOFF") else None
+    return _each(req, row, body)
+
+
+def _evacuate(req, id, values, row):
+    body = {"evacuate": {"host": values["host"]} if values["host"] else {}}
+    return _each(req, row, lambda server: body if server["status"] in ("ACTIVE", "SHUTOFF", "ERROR") else None)
+
+
+def _other_hosts(req, row) -> list[Field]:
+    found = send(req, get("compute", path("/v2.1/os-services", query={"binary": "nova-compute"}), "services"))
+    return [Field("host", "Host", "choice", blank="The scheduler chooses", options=[
+        (s["host"], s["host"]) for s in found if s["state"] == "up" and s["host"] != row["service"]["host"]])]
+
 
 HYPERVISORS = Panel(
     path="/admin/hypervisors", title="Hypervisors", menu="Admin", admin=True,
@@ -24,6 +72,13 @@ HYPERVISORS = Panel(
              Column("Instances", "running_vms", sort="running_vms")),
     item=lambda req, id: get("compute", path("/v2.1/os-hypervisors/{id}", id), "hypervisor", version="2.87"),
     name="hypervisor_hostname", status="state",
+    actions=(
+        Action("migrate", "Migrate all instances", _migrate, (_HOW,), when=lambda row: row["state"] == "up", danger="danger",
+               ask="Every instance of {name} is moved to a host that the scheduler chooses. Disable its service first, so that "
+                   "it gets no new ones."),
+        Action("evacuate", "Evacuate host", _evacuate, _other_hosts, when=lambda row: row["state"] == "down", danger="danger",
+               ask="{name} is down. Its instances are built again on other hosts. Disks that are not on shared storage are "
+                   "lost.")),
     tabs=(Tab("overview", "Overview", facts=(
         ("Capacity", (Column("VCPUs", lambda r: (r["vcpus_used"], r["vcpus"]), "bar"),
                       Column("RAM, MiB", lambda r: (r["memory_mb_used"], r["memory_mb"]), "bar"),

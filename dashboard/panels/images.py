@@ -144,9 +144,12 @@ ACTIONS = (
 )
 
 
-def _launch(row: Row) -> list[tuple[str, str]]:
-    """A link to the form with the image chosen."""
-    return [(f"/project/instances/launch/?image={row['id']}", Text("Launch"))] if row["status"] == "active" else []
+def _uses(row: Row) -> list[tuple[str, str]]:
+    """Links to forms with the image chosen; no actions, because a project also uses images that others own."""
+    if row["status"] != "active":
+        return []
+    return [(f"/project/instances/launch/?image={row['id']}", Text("Launch")),
+            (f"/project/volumes/create/?image={row['id']}", Text("Create volume"))]
 
 
 PANEL = Panel(
@@ -155,7 +158,7 @@ PANEL = Panel(
     columns=(Column("Name", lambda r: r["name"] or r["id"], "link", "name"), Column("Status", "status", "status", "status"),
              Column("Visibility", "visibility"), Column("Protected", "protected", "yes"),
              Column("Format", "disk_format", sort="disk_format"), Column("Size", "size", "size", "size"),
-             Column("Created", "created_at", "time", "created_at"), Column("Instance", _launch, "links")),
+             Column("Use", _uses, "links"), Column("Created", "created_at", "time", "created_at")),
     filters=(Filter("visibility", "Visibility", tuple((v, v) for v in _VISIBILITIES)),
              Filter("status", "Status", tuple((s, s) for s in ("active", "queued", "saving", "importing", "deactivated")))),
     actions=ACTIONS, item=lambda req, id: get("image", path("/v2/images/{id}", id)),

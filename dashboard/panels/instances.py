@@ -86,6 +86,10 @@ def _groups(req, id: str):
     return {"groups": get("compute", path("/v2.1/servers/{id}/os-security-groups", id), "security_groups", instead=[])}
 
 
+def _guest_password(req, id: str):
+    return {"password": get("compute", path("/v2.1/servers/{id}/os-server-password", id), "password")}
+
+
 def _actions(req, id: str):
     found = {"actions": get("compute", path("/v2.1/servers/{id}/os-instance-actions", id), "instanceActions")}
     request = req.GET.get("request")
@@ -146,7 +150,8 @@ TABS = (
             Column("Network", "network"), Column("IP addresses", lambda p: [ip["ip_address"] for ip in p["fixed_ips"]], "lines"),
             Column("Floating IPs", "floating", "lines"), Column("MAC address", "mac_address", "code"),
             Column("Status", "status", "status"), Column("Port", "id", "code")),
-        "This instance has no interfaces.", actions=("detach-interface",), add=("attach-interface", "associate")),)),
+        "This instance has no interfaces.", actions=("port-groups", "detach-interface"),
+        add=("attach-interface", "associate")),)),
     Tab("volumes", "Volumes", _volumes, tables=(Table(
         "Volumes", _attached, (Column("Volume", "volume", "links"), Column("Device", "device", "code"), Column(
             "Size", "size", "gib"), Column("Deleted with the instance", "delete_on_termination", "yes")),
@@ -168,6 +173,7 @@ TABS = (
             Column("Interface", lambda nic: nic["mac_address"] or nic["number"]), Column("Received", "rx_octets", "size"),
             Column("Packets received", "rx_packets"), Column("Dropped", "rx_drop"), Column("Sent", "tx_octets", "size"),
             Column("Packets sent", "tx_packets"), Column("Not sent", "tx_drop")), _no_metrics("Interfaces"), target="number"))),
+    Tab("password", "Password", _guest_password, template="password.html"),
     Tab("actions", "Action log", _actions, template="steps.html"))
 
 PANEL = Panel(

@@ -1,42 +1,16 @@
 """Projects, with their members and quotas."""
 
+import datetime
+
 from common.rest import path
-from dashboard import forms
-from dashboard.asks import Ask, do, get, together
+from dashboard.asks import Ask, do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
-from dashboard.panels.domains import domain_fields
+from dashboard.panels.domains import DOMAINS, domain_fields
 from dashboard.panels.fields import DESCRIPTION, TARGET, deletion, enabled, name_and_description
-from dashboard.panels.quotas import quota_fields, set_quotas
+from dashboard.panels.members import MEMBER_COLUMNS, assignments, member_fields, members
+from dashboard.panels.quotas import quota_fields, set_quotas, used_quotas, used_rows
 from dashboard.texts import Text
-
-
-def _assignments(req, id: str) -> dict[str, Ask]:
-    return {"assignments": get("identity", path("/v3/role_assignments", query={"scope.project.id": id, "include_names": "true"}),
-                               "role_assignments")}
-
-
-def _members(found: dict, row: Row) -> list[Row]:
-    rows = []
-    for given in found["assignments"]:
-        kind = "user" if "user" in given else "group"
-        who = given[kind]
-        rows.append({"kind": Text("user") if kind == "user" else Text("group"), "name": who["name"], "domain": who.get("domain",
-            {}).get("name"),
-                     "role": given["role"]["name"],
-                     "key": f"{kind} {who['id']} {given['role']['id']}"})
-    return sorted(rows, key=lambda r: (r["kind"], r["name"], r["role"]))
-
-
-def _member_fields(req, row):
-    found = together(req, users=get("identity", path("/v3/users"), "users"), groups=get("identity", path("/v3/groups"), "groups"),
-                     roles=get("identity", path("/v3/roles"), "roles"))
-    who = [(f"user {u['id']}", Text("{name} (user)", name=u["name"])) for u in found["users"]]
-    who += [(f"group {g['id']}", Text("{name} (group)", name=g["name"])) for g in found["groups"]]
-    roles = forms.named(found["roles"])
-    return [Field("who", "User or group", "choice", True, options=sorted(who, key=lambda pair: pair[1].lower())),
-            Field("role", "Role", "choice", True, options=roles, initial=next((id for id, name in roles if name == "member"),
-                                                                              ""))]
 
 
 def grant(req, project: str, who: str, role: str, method: str) -> None:
@@ -61,16 +35,33 @@ def _create_project(req, values: dict) -> str:
     return Text("{name} was created.", name=values["name"])
 
 
+_DAYS = 30
+
+
+def _usage(req, id: str) -> dict[str, Ask]:
+    since = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=_DAYS)
+    return {**used_quotas(id), "usage": get("compute", path("/v2.1/os-simple-tenant-usage/{name}", id, query={
+        "start": since.strftime("%Y-%m-%dT%H:%M:%S")}), "tenant_usage", instead={})}
+
+
+def _used(found: dict, row: Row) -> list[Row]:
+    return used_rows(found)
+
+
+def _hours(found: dict, row: Row) -> list[Row]:
+    return sorted(found["usage"].get("server_usages", ()), key=lambda s: -s["hours"])
+
+
 PANEL = Panel(
     path="/identity/projects", title="Projects", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/projects", query=query), "projects", pages=False, sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"), Column("Domain", "domain_id", "code"),
-             Column("Enabled", "enabled", "yes"), Column("ID", "id", "code")),
+             Column("Enabled", "enabled", "yes"), Column("ID", "id", "code")), filters=(DOMAINS,),
     actions=(
         Action("edit", "Edit", lambda req, id, values, row: _project(req, id, values), name_and_description,
                done="{name} was changed."),
         Action("member", "Add member", lambda req, id, values, row: grant(req, id, values["who"], values["role"], "PUT"),
-               _member_fields, tab="members", done="The role was given."),
+               lambda req, row: member_fields(req), tab="members", done="The role was given."),
         Action("remove-member", "Remove", _remove_member, (TARGET,), hidden=True, danger="danger", tab="members",
                ask="The role in {name} is taken away, and tokens that have it end.", done="The role was taken away."),
         Action("quotas", "Edit quotas", set_quotas, quota_fields, done="The quotas of {name} were changed."),
@@ -86,8 +77,16 @@ PANEL = Panel(
     tabs=(Tab("overview", "Overview", facts=(("Project", (
         Column("ID", "id", "code"), Column("Description", "description"), Column("Domain", "domain_id", "code"),
         Column("Enabled", "enabled", "yes"), Column("Tags", "tags", "lines"))),)),
-        Tab("members", "Members", _assignments, tables=(Table("Members", _members, (
-            Column("Name", "name"), Column("Kind", "kind"), Column("Domain", "domain"), Column("Role", "role")),
-            "This project has no members.", target="key", actions=("remove-member",), add=("member",)),))),
+        Tab("members", "Members", lambda req, id: assignments({"scope.project.id": id}), tables=(Table(
+            "Members", members, MEMBER_COLUMNS, "This project has no members.", target="key", actions=("remove-member",),
+            add=("member",)),)),
+        Tab("usage", "Usage", _usage, tables=(
+            Table("Quotas", _used, (Column("Of", "text"), Column("Used", lambda r: (r["used"], r["limit"]), "bar")),
+                  "No service tells them now."),
+            Table("Instances of the last 30 days", _hours, (
+                Column("Name", "name"), Column("Flavor", "flavor"), Column("VCPUs", "vcpus"), Column("RAM", "memory_mb", "mib"),
+                Column("Disk", "local_gb", "gib"), Column("Hours", lambda s: round(s["hours"], 1)),
+                Column("State", "state", "status")),
+                "It had no instances.", target="instance_id")))),
     create=Create("Create project", lambda req: [Field("name", "Name", required=True, max_length=64), DESCRIPTION,
                                                  *domain_fields(req)], _create_project))

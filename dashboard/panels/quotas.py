@@ -1,9 +1,10 @@
 """Quotas of a project, in three services."""
 
 from common.rest import path
-from dashboard.asks import do, get, together
+from dashboard.asks import Ask, do, get, together
 from dashboard.forms import Field
 from dashboard.panel import Row
+from dashboard.texts import Text
 
 COMPUTE = {"instances": "Instances", "cores": "VCPUs", "ram": "RAM in MiB", "key_pairs": "Key pairs",
            "server_groups": "Server groups",
@@ -12,12 +13,27 @@ VOLUME = {"volumes": "Volumes", "gigabytes": "Volume storage in GiB", "snapshots
           "per_volume_gigabytes": "Size of one volume in GiB"}
 NETWORK = {"network": "Networks", "subnet": "Subnets", "port": "Ports", "router": "Routers", "floatingip": "Floating IPs",
            "security_group": "Security groups", "security_group_rule": "Security group rules"}
+_OF_ONE = {"server_group_members", "metadata_items", "per_volume_gigabytes"}  # nothing of a project counts towards them
 
 
 def _quotas(req, project: str) -> dict[str, dict]:
     return together(req, compute=get("compute", path("/v2.1/os-quota-sets/{name}", project), "quota_set"),
                     volume=get("volume", path("/v3/os-quota-sets/{name}", project), "quota_set", instead={}),
                     network=get("network", path("/v2.0/quotas/{name}", project), "quota", instead={}))
+
+
+def used_quotas(project: str) -> dict[str, Ask]:
+    """What a project uses of its quotas, for ``used_rows``. A service that cannot tell it now is left out."""
+    return {"compute": get("compute", path("/v2.1/os-quota-sets/{name}/detail", project), "quota_set", instead={}),
+            "volume": get("volume", path("/v3/os-quota-sets/{name}", project, query={"usage": "true"}), "quota_set", instead={}),
+            "network": get("network", path("/v2.0/quotas/{name}/details", project), "quota", instead={})}
+
+
+def used_rows(found: dict[str, dict]) -> list[Row]:
+    return [{"id": name, "text": Text(text), "used": found[service][name].get("in_use", found[service][name].get("used", 0)),
+             "limit": found[service][name]["limit"]}
+            for service, texts in (("compute", COMPUTE), ("volume", VOLUME), ("network", NETWORK))
+            for name, text in texts.items() if isinstance(found[service].get(name), dict) and name not in _OF_ONE]
 
 
 def quota_fields(req, row) -> list[Field]:

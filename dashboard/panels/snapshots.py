@@ -1,16 +1,22 @@
 """Snapshots of volumes."""
 
+import dataclasses
+
 from common.rest import path
 from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Filter, Panel, Source, Tab
 from dashboard.panels.fields import deletion, shown
-from dashboard.panels.volumes import CHANGING, SNAPSHOT_COLUMNS, is_in
+from dashboard.panels.volumes import CHANGING, SNAPSHOT_COLUMNS, is_in, launch
 
 
 def _snapshot_edit_fields(req, row):
     return [Field("name", "Name", initial=row["name"] or ""),
             Field("description", "Description", initial=row["description"] or "")]
+
+
+def _reset(req, id, values, row):
+    do(req, "POST", "volume", path("/v3/snapshots/{id}/action", id), {"os-reset_status": {"status": values["status"]}})
 
 
 def _snapshot_volume(req, id, values, row):
@@ -23,8 +29,12 @@ _SNAPSHOT_ACTIONS = (
         Field("name", "Name"), Field("size", "Size in GiB", "number", low=1, high=100000,
                                      help="Leave empty for the size of the snapshot.")),
         when=is_in("available"), done="The volume is being created."),
+    launch("snapshot"),
     Action("edit", "Edit", lambda req, id, values, row: do(req, "PUT", "volume", path("/v3/snapshots/{id}", id), {
         "snapshot": values}), _snapshot_edit_fields, done="{name} was changed."),
+    Action("reset", "Reset status", _reset, (Field("status", "Status", "choice", True, options=tuple(
+        (s, s) for s in ("available", "error"))),), admin=True, danger="danger",
+        ask="Only what the database says about {name} is changed.", done="The status was reset."),
     deletion("volume", lambda id: path("/v3/snapshots/{id}", id), bulk=True,
              ask="{name} is deleted. Volumes that were made of it stay.", done="{name} is being deleted."),
 )
@@ -44,3 +54,9 @@ PANEL = Panel(
         Column("Metadata", lambda r: shown(r["metadata"]), "lines"))),)),),
     status="status", busy=lambda row: row["status"] in CHANGING,
     empty="There are no snapshots yet. Create one on the page of a volume.")
+
+OF_ALL = dataclasses.replace(
+    PANEL, path="/admin/snapshots", title="All snapshots", menu="Admin", admin=True,
+    source=dataclasses.replace(PANEL.source, query={"all_tenants": "1"}), actions=PANEL.without("volume", "launch"),
+    columns=(PANEL.columns[0], Column("Project", lambda r: r.get("os-extended-snapshot-attributes:project_id"), "code"),
+             *PANEL.columns[1:]))

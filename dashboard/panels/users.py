@@ -6,7 +6,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Partly, Source, Tab, Table
-from dashboard.panels.domains import domain_fields
+from dashboard.panels.domains import DOMAINS, domain_fields
 from dashboard.panels.fields import DESCRIPTION, deletion, enabled, name_and_description
 from dashboard.panels.projects import grant
 from dashboard.texts import Text
@@ -58,7 +58,7 @@ PANEL = Panel(
     columns=(Column("Name", "name", "link", "name"), Column("Description", lambda r: r.get("description")),
              Column("E-mail", lambda r: r.get("email")), Column("Domain", "domain_id", "code"),
              Column("Enabled", "enabled", "yes"),
-             Column("ID", "id", "code")),
+             Column("ID", "id", "code")), filters=(DOMAINS,),
     actions=(
         Action("edit", "Edit", lambda req, id, values, row: _user(req, id, values), _edit_user_fields,
                done="{name} was changed."),

@@ -2,10 +2,10 @@
 
 from common.rest import path
 from dashboard import forms
-from dashboard.asks import do, get
+from dashboard.asks import do, get, send
 from dashboard.forms import Field
-from dashboard.panel import Action, Column, Create, Panel, Source
-from dashboard.panels.fields import deletion, edited, pairs_field, shown
+from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
+from dashboard.panels.fields import TARGET, deletion, edited, pairs_field, shown
 from dashboard.texts import Text
 
 
@@ -31,6 +31,30 @@ def _type_specs(req, id, values, row):
         do(req, "POST", "volume", path("/v3/types/{id}/extra_specs", id), {"extra_specs": changed})
 
 
+def _is_private(row: Row) -> bool:
+    return not row["is_public"]
+
+
+def _access(req, id: str, action: str, project: str) -> None:
+    do(req, "POST", "volume", path("/v3/types/{id}/action", id), {action: {"project": project}})
+
+
+def _access_fields(req, row):
+    found = send(req, get("identity", path("/v3/projects"), "projects"))
+    return [Field("project", "Project", "choice", True, options=forms.named(found))]
+
+
+def _access_asks(req, id: str):
+    # The volume service refuses the question for public types.
+    return {"access": get("volume", path("/v3/types/{id}/os-volume-type-access", id), "volume_type_access", instead=[]),
+            "projects": get("identity", path("/v3/projects"), "projects", instead=[])}
+
+
+def _access_rows(found: dict, row: Row) -> list[Row]:
+    names = {p["id"]: p["name"] for p in found["projects"]}
+    return [{**a, "name": names.get(a["project_id"], "")} for a in found["access"]]
+
+
 PANEL = Panel(
     path="/admin/volume_types", title="Volume types", menu="Admin", admin=True,
     source=Source("volume", lambda query: path("/v3/types", query={"is_public": "None", **query}), "volume_types", pages=False,
@@ -44,8 +68,20 @@ PANEL = Panel(
             Field("public", "Public", "check", initial=row["is_public"])], done="{name} was changed."),
         Action("specs", "Edit extra specs", _type_specs, lambda req, row: [
             pairs_field("specs", "Extra specs", row.get("extra_specs", {}))], done="The extra specs were changed."),
+        Action("access", "Give access to a project", lambda req, id, values, row: _access(
+            req, id, "addProjectAccess", values["project"]), _access_fields, when=_is_private, tab="access",
+            done="The project may use {name}."),
+        Action("remove-access", "Remove", lambda req, id, values, row: _access(
+            req, id, "removeProjectAccess", values["target"]), (TARGET,), hidden=True, danger="danger", tab="access",
+            ask="The project can no longer create volumes of {name}.", done="The project can no longer use {name}."),
         deletion("volume", lambda id: path("/v3/types/{id}", id), bulk=True, ask="{name} is deleted. No volume may have it.")),
     item=lambda req, id: get("volume", path("/v3/types/{id}", id), "volume_type"),
+    tabs=(Tab("overview", "Overview", facts=(("Volume type", (
+        Column("ID", "id", "code"), Column("Description", "description"), Column("Public", "is_public", "yes"),
+        Column("Extra specs", lambda r: shown(r.get("extra_specs", {})), "lines"))),)),
+        Tab("access", "Access", _access_asks, tables=(Table("Projects that may use it", _access_rows, (
+            Column("Project", "name"), Column("ID", "project_id", "code")), "All projects may, or none.", target="project_id",
+            actions=("remove-access",), add=("access",)),))),
     create=Create("Create volume type", (
         Field("name", "Name", required=True), Field("description", "Description"),
         Field("public", "Public", "check", initial=True),

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import webob
+
 from common.rest import path
 from dashboard import forms
 from dashboard.asks import do, get, send, together
@@ -38,10 +40,10 @@ def _create_fields(req):
         zones=get("volume", path("/v3/os-availability-zone"), "availabilityZoneInfo"))
     return [Field("name", "Name"), Field("description", "Description"),
             Field("size", "Size in GiB", "number", low=1, high=100000, initial=1, help="Leave empty for the size of its source."),
-            Field("source", "Source", "choice", options=(("", "None: an empty volume"), ("image", "Image"), ("snapshot",
-                                                                                                             "Snapshot"),
-                                                         ("volume", "Volume"))),
-            Field("image", "Image", "choice", blank="–", options=forms.named(found["images"])),
+            Field("source", "Source", "choice", options=(
+                ("", "None: an empty volume"), ("image", "Image"), ("snapshot", "Snapshot"), ("volume", "Volume")),
+                initial="image" if req.GET.get("image") else ""),
+            Field("image", "Image", "choice", blank="–", options=forms.named(found["images"]), preset=True),
             Field("snapshot", "Snapshot", "choice", blank="–", options=forms.named(found["snapshots"])),
             Field("volume", "Volume", "choice", blank="–", options=forms.named(found["volumes"])),
             Field("type", "Type", "choice", blank="The default", options=[(t["name"], t["name"]) for t in found["types"]]),
@@ -137,8 +139,17 @@ _SNAPSHOT_FIELDS = (Field("name", "Name"), Field("description", "Description"))
 _STATUS = Field("status", "Status", "choice", True, options=tuple((s, s) for s in ("available", "in-use", "error",
                                                                                    "maintenance")))
 
+def launch(kind: str) -> Action:
+    """The action that leads to the launch form, with a volume or a snapshot of one chosen."""
+    def run(req, id, values, row) -> webob.Response:
+        return webob.Response(status=303, location=f"/project/instances/launch/?{kind}={row['id']}")
+    return Action("launch", "Launch as instance", run, when=lambda row: row["status"] == "available" and row.get(
+        "bootable", "true") == "true")
+
+
 ACTIONS = (
     Action("attach", "Attach", _attach, _attach_fields, when=is_in("available"), primary=True, done="{name} is being attached."),
+    launch("volume"),
     Action("detach", "Detach", _detach, _detach_fields, when=is_in("in-use"), danger="danger", done="{name} is being detached.",
            ask="{name} is detached from the instance. Unmount it there first, or data may be lost."),
     Action("edit", "Edit", _edit, _edit_fields, done="{name} was changed."),
@@ -194,6 +205,7 @@ PANEL = Panel(
 
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/volumes", title="All volumes", menu="Admin", admin=True, create=None,
+    actions=PANEL.without("launch"),  # it would be an instance of the administrator's project
     source=dataclasses.replace(PANEL.source, query={"all_tenants": "1"}),
     columns=(PANEL.columns[0], Column("Project", lambda r: r.get("os-vol-tenant-attr:tenant_id"), "code"),
              Column("Host", lambda r: r.get("os-vol-host-attr:host")),

@@ -32,7 +32,8 @@ def spoil(payload: str):
 
 def paths() -> list[str]:
     """Every page that can be opened: those of panels, and all others that need no parameter."""
-    others = [route.path for route in ROUTES if route.method == "GET" and "{" not in route.path and not _of_panel(route)]
+    others = [route.path for route in ROUTES if route.method == "GET" and "{" not in route.path and not _of_panel(route)
+              and route.path != "/live"]  # events, and not without saying of what
     return [f"{path.rstrip('/')}/" for path in others] + [path for panel in PANELS for path in pages(panel)]
 
 

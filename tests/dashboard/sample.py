@@ -213,6 +213,28 @@ def _of_server_group(n: int) -> Row:
     return _named("group", n, "web", rules=[_server_rule(at) for at in range(3)], tenant_id=PROJECT)
 
 
+def _credential(n: int) -> Row:
+    kind = _cycle(n, "ec2", "totp")
+    return {"id": f"{n:064x}", "type": kind, "user_id": "e" * 32, "project_id": PROJECT if kind == "ec2" else None,
+            "blob": '{"access": "%032x", "secret": "%032x"}' % (n, n) if kind == "ec2" else "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"}
+
+
+def _namespace(n: int) -> Row:
+    name = f"OS::Compute::Thing{n:02}"
+    return {"id": name, "namespace": name, "display_name": "Properties of a thing", "description": "What hosts have",
+            "visibility": _cycle(n, "public", "private"), "protected": n % 3 == 2, "owner": PROJECT, "created_at": _moment(n),
+            "resource_type_associations": [{"name": "OS::Nova::Flavor", "prefix": "hw_"}],
+            "properties": {"hw-colour": {"title": "Colour", "type": "x-string", "enum": ["red", "blue"]}},
+            "objects": [], "tags": []}
+
+
+def _usage(n: int) -> Row:
+    return {"instance_id": uid("server", n), "name": f"web-{n:02}", "flavor": "m1.small", "vcpus": 1, "memory_mb": 2048,
+            "local_gb": 20, "hours": 12.3456 * n, "state": _cycle(n, "active", "terminated"), "tenant_id": PROJECT,
+            "started_at": "2026-11-28T01:00:00.000000", "ended_at": _cycle(n, None, "2026-11-28T11:00:00.000000"),
+            "uptime": 36000}
+
+
 # The path of a list, as a pattern: the list in the answer, one resource in its answer (""; the answer is the resource), a row.
 LISTS: dict[str, tuple[str, str, typing.Callable[[int], Row]]] = {
     "/v2.1/servers(/detail)?": ("servers", "server", server),
@@ -241,6 +263,9 @@ LISTS: dict[str, tuple[str, str, typing.Callable[[int], Row]]] = {
     "/v3/snapshots(/detail)?": ("snapshots", "snapshot", lambda n: _named(
         "snapshot", n, "before-upgrade", status=_cycle(n, "available", "creating"), size=20, volume_id=uid("volume", 0),
         created_at=_moment(n), updated_at=_moment(n), metadata={}, user_id="e" * 32)),
+    "/v3/types/[^/]+/os-volume-type-access": ("volume_type_access", "", lambda n: {"project_id": _own(n)}),
+    "/v2/metadefs/namespaces": ("namespaces", "", _namespace),
+    "/v2/metadefs/resource_types": ("resource_types", "", lambda n: {"name": f"OS::Nova::Thing{n}"}),
     "/v3/types": ("volume_types", "volume_type", lambda n: _named(
         "type", n, "standard", is_public=True, extra_specs={"volume_backend_name": "lvm"}, qos_specs_id=None)),
     "/v3/os-availability-zone": ("availabilityZoneInfo", "", lambda n: {
@@ -265,28 +290,17 @@ LISTS: dict[str, tuple[str, str, typing.Callable[[int], Row]]] = {
     "/v3/roles": ("roles", "role", lambda n: _named("role", n, "role") | ({"name": "member"} if n == 0 else {})),
     "/v3/domains": ("domains", "domain", lambda n: _named("domain", n, "company", enabled=n % 4 != 3, tags=[])),
     "/v3/role_assignments": ("role_assignments", "", _assignment),
+    "/v3/credentials": ("credentials", "credential", _credential),
+    "/v3/OS-FEDERATION/identity_providers": ("identity_providers", "identity_provider", lambda n: {
+        "id": f"company-{n:02}", "description": "Logins of the company", "enabled": n % 4 != 3, "domain_id": "default",
+        "remote_ids": ["https://sso.example.org/realms/staff"]}),
+    "/v3/OS-FEDERATION/identity_providers/[^/]+/protocols": ("protocols", "protocol", lambda n: {
+        "id": _cycle(n, "open-id", "saml-2"), "mapping_id": f"staff-{n:02}"}),
+    "/v3/OS-FEDERATION/mappings": ("mappings", "mapping", lambda n: {"id": f"staff-{n:02}", "rules": [
+        {"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "OIDC-preferred_username"}]}]}),
     "/v3/users/[^/]+/application_credentials": ("application_credentials", "application_credential", lambda n: _named(
         "credential", n, "terraform", project_id=PROJECT, expires_at=_cycle(n, None, "2027-01-31T00:00:00.000000"),
         unrestricted=False, roles=[], secret="s" * 86)),
-    "/v3/credentials": ("credentials", "credential", lambda n: {
-        "id": uid("secret", n), "type": _cycle(n, "ec2", "totp"), "user_id": "e" * 32, "project_id": PROJECT,
-        "blob": _cycle(n, '{"access": "a1b2", "secret": "c3d4"}', "GEZDGNBVGY3TQOJQ")}),
-    "/v3/OS-FEDERATION/identity_providers": ("identity_providers", "identity_provider", lambda n: {
-        "id": f"corporate-{n}", "enabled": n % 3 != 2, "description": "", "remote_ids": ["https://login.example"],
-        "domain_id": "default", "authorization_ttl": None}),
-    "/v3/OS-FEDERATION/identity_providers/[^/]+/protocols": ("protocols", "protocol", lambda n: {
-        "id": f"saml2-{n}", "mapping_id": "staff-0", "remote_id_attribute": None}),
-    "/v3/OS-FEDERATION/mappings": ("mappings", "mapping", lambda n: {
-        "id": f"staff-{n}", "schema_version": "1.0", "rules": [
-            {"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "REMOTE_USER"}]}]}),
-    "/v2/metadefs/namespaces": ("namespaces", "", lambda n: {
-        "namespace": f"OS::Compute::Sample{n}", "display_name": f"Sample {n}", "description": "What it is for", "owner": PROJECT,
-        "visibility": _cycle(n, "public", "private"), "protected": False, "created_at": _moment(n), "updated_at": _moment(n),
-        "resource_type_associations": [{"name": "OS::Nova::Flavor", "prefix": "hw:"}], "objects": [], "tags": [],
-        "properties": {"cpu_policy": {"title": "CPU policy", "type": "string", "enum": ["shared"], "description": "How"}}}),
-    "/v2/metadefs/resource_types": ("resource_types", "", lambda n: {"name": f"OS::Sample::{n}", "created_at": _moment(n)}),
-    "/v3/types/[^/]+/os-volume-type-access": ("volume_type_access", "", lambda n: {
-        "volume_type_id": uid("type", 0), "project_id": _own(n)}),
 }
 _QUOTA = {"instances": 10, "cores": 20, "ram": 51200, "key_pairs": 100, "server_groups": 10, "server_group_members": 10,
           "metadata_items": 128, "volumes": 10, "gigabytes": 1000, "snapshots": 10, "per_volume_gigabytes": -1}
@@ -299,7 +313,14 @@ _LIMITS = {"totalInstancesUsed": 7, "maxTotalInstances": 10, "totalCoresUsed": 2
 # Answers that are no lists.
 OTHERS: dict[str, Row] = {
     "/v2.1/limits|/v3/limits": {"limits": {"absolute": _LIMITS, "rate": []}},
-    "/v2.1/servers/[^/]+/os-server-password": {"password": ""},
+    "/v2.1/os-quota-sets/[^/]+/detail": {"quota_set": {name: {"in_use": 3, "limit": most, "reserved": 0}
+                                                       for name, most in _QUOTA.items()}},
+    "/v2.1/os-quota-class-sets/default": {"quota_class_set": {**_QUOTA, "id": "default"}},
+    "/v2.1/servers/[^/]+/os-server-password": {"password": "b64+" * 86},
+    "/v2.1/os-simple-tenant-usage/[^/]+": {"tenant_usage": {
+        "server_usages": [_usage(n) for n in range(3)], "tenant_id": PROJECT, "total_hours": 37.0, "total_vcpus_usage": 37.0,
+        "total_memory_mb_usage": 75851.4, "total_local_gb_usage": 740.7, "start": "2026-11-01T00:00:00.000000",
+        "stop": "2026-11-28T11:00:00.000000"}},
     "/v2.1/os-quota-sets/.*|/v3/os-quota-sets/.*": {"quota_set": {**_QUOTA, "id": PROJECT}},
     "/v2.0/quotas/[^/]+/details": {"quota": {name: {"used": 3, "limit": most, "reserved": 0}
                                              for name, most in _NETWORK_QUOTA.items()}},

@@ -39,11 +39,10 @@ def is_open(base: str, cookie: str) -> bool:
 
 def test_a_session_says_that_it_ends_soon():
     dashboard = Dashboard({"GET /v3/auth/projects": {"projects": []}})
-    def notice() -> str:
-        return dashboard.send("/auth/account/").text.partition('id="ending"')[2].partition("<p>")[0]
-    assert 'role="status" data-ends="' in notice() and " hidden>" in notice()
+    assert 'id="ending" role="status" data-ends="' in dashboard.send("/auth/account/").text
+    assert " hidden>" in dashboard.send("/auth/account/").text.partition('id="ending"')[2][:80]
     dashboard.active = ACTIVE.__class__(**{**ACTIVE.__dict__, "expires_at": time.time() + session.SOON_S - 5})
-    assert "data-ends=" in notice() and " hidden>" not in notice()
+    assert " hidden>" not in dashboard.send("/auth/account/").text.partition('id="ending"')[2][:80]
 
 
 def test_who_stays_has_a_new_session_and_the_same_forms(base, robin):
@@ -110,7 +109,7 @@ def test_without_federation_no_tokens_are_taken(base):
 
 def test_a_federated_login_is_confirmed_before_it_counts():
     """The page that posts the token is of another site, so whoever made it may not choose who is logged in here."""
-    user = {"token": {"user": {"name": "fed", "id": "f1", "domain": {"name": "Crew"}}}}
+    user = {"token": {"user": {"name": "fed"}}}
     dashboard = Dashboard({"GET /v3/auth/tokens": user})
     dashboard.service.conf.dashboard = types.SimpleNamespace(websso=["openid"], websso_url="https://c:5000/v3")
     answer = dashboard.send("/auth/websso/", body=b"token=t0", **{"Content-Type": "application/x-www-form-urlencoded",
@@ -120,19 +119,7 @@ def test_a_federated_login_is_confirmed_before_it_counts():
     assert made and not [c for c in answer.headers.getall("Set-Cookie") if c.startswith(COOKIE)]
     cookie = f"{made[0].partition(';')[0]}; {COOKIE}={dashboard.seal.close(ACTIVE.__dict__)}"
     page = dashboard.send("/auth/websso/", Cookie=cookie)
-    assert "Log in as fed?" in page.text and "fed of Crew" in page.text
+    assert "Log in as fed?" in page.text
     refused = dashboard.send("/auth/websso/confirm/", body=b"csrfmiddlewaretoken=guess", Cookie=cookie, **{
         "Content-Type": "application/x-www-form-urlencoded"})
     assert refused.status_int == 403
-
-
-def test_a_federated_login_is_of_the_user_who_was_confirmed():
-    """The page shows f1. Before it is sent, another site posts another token, which takes the place of the first."""
-    dashboard = Dashboard({"GET /v3/auth/tokens": {"token": {"user": {"name": "fed", "id": "f2", "domain": {"name": "Crew"}}}}})
-    cookies = {COOKIE: dashboard.seal.close(ACTIVE.__dict__), WEBSSO: dashboard.seal.close("t2", WEBSSO)}
-    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    answer = dashboard.send("/auth/websso/confirm/", [("user", "f1")], Cookie=cookie)
-    assert answer.location.endswith("/auth/websso/") and dashboard.notice(answer).startswith("Another login")
-    assert "/v3/auth/projects" not in [sent.path for sent in dashboard.apis.sent]
-    dashboard.send("/auth/websso/confirm/", [("user", "f2")], Cookie=cookie)
-    assert "/v3/auth/projects" in [sent.path for sent in dashboard.apis.sent]

@@ -80,8 +80,8 @@ def test_nothing_that_an_api_says_is_markup(cloud, dashboard, browser, panel):
 
 
 @pytest.mark.parametrize("page", [
-    "/project/", "/project/usage/", "/admin/usage/", "/project/api_access/", "/project/network_topology/",
-    "/project/images/upload/"])
+    "/project/", "/project/usage/", "/admin/usage/", "/admin/defaults/", "/settings/password/", "/project/api_access/",
+    "/project/network_topology/", "/project/images/upload/"])
 def test_no_other_page_has_markup_of_an_api(dashboard, browser, page):
     check(dashboard(page, f"{COOKIE}={browser.cookies[COOKIE]}"), page)
 

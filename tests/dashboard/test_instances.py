@@ -1,14 +1,22 @@
 """Instances by web: launched, found, changed, moved through their states, deleted."""
 
+import base64
 import html
 import re
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from common.periodic import wait_for
 from tests.conftest import new_volume, volume_status
 
 LIST = "/project/instances/"
+
+
+@pytest.fixture
+def browser(window):
+    return window
 
 
 def status(browser, name: str) -> str:
@@ -30,6 +38,12 @@ def plain(admin, name: str) -> dict:
     """The request for a small instance."""
     return {"name": name, "flavorRef": admin.find("compute", "flavors", "m1.nano")["id"], "networks": "auto",
             "imageRef": admin.find("image", "images", "cirros")["id"]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def key(cloud):
+    """Whoever has a key pair is no newcomer."""
+    cloud.client.call("compute", "POST", "/os-keypairs", {"keypair": {"name": "of-tests"}})
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +69,9 @@ def test_an_instance_from_launch_to_delete(cloud, browser):
     assert "create" in browser.open(own + "/?tab=actions").words() and "req-" in browser.text
     request = re.search(r"request=(req-[0-9a-f-]{36})", browser.text)[1]
     assert "Steps of create" in browser.open(f"{own}/?tab=actions&request={request}").words() and "Success" in browser.words()
+    assert "Processors" in browser.open(own + "/?tab=metrics").words()
     for verb, page in (("vnc", "/vnc_auto.html?path=%3Ftoken%3D"), ("serial", "/serial.html?token=")):
-        assert f'href="{own}/{verb}/" target="_blank" rel="noopener"' in browser.open(own + "/").text
-        answer = browser.pool.request("GET", browser.base + f"{own}/{verb}/", redirect=False, headers={
-            "Cookie": "; ".join(f"{k}={v}" for k, v in browser.cookies.items())})
-        assert answer.status == 303
-        assert answer.headers["Location"].startswith(f"http://127.0.0.1:{6080 + cloud.offset}{page}")
+        assert f"http://127.0.0.1:{6080 + cloud.offset}{page}" in browser.open(own + "/").press(f"{own}/{verb}/").text
     assert browser.open(own + "/spice/").status == 404
     browser.open(LIST).press(own + "/stop/")
     until(browser, name, "SHUTOFF")
@@ -127,10 +138,38 @@ def test_what_belongs_to_an_instance_is_changed(cloud, browser, server):
     browser.do(f"{own}/detach-interface/?target={ports[-1]['id']}")
     wait_for(lambda: len(admin.call("network", "GET", f"/ports?device_id={server}")["ports"]) == before, 10, what="one port less")
     made = admin.call("network", "POST", "/security-groups", {"security_group": {"name": "of-web"}})["security_group"]["id"]
+    port = ports[0]["id"]
+    browser.do(f"{own}/port-groups/?target={port}", groups=[made])
+    assert admin.call("network", "GET", f"/ports/{port}")["port"]["security_groups"] == [made]
+    browser.do(f"{own}/port-groups/?target={port}", groups=[])
     browser.do(own + "/groups/", groups=[made])
     assert "of-web" in browser.open(own + "/?tab=groups").words()
     browser.do(own + "/groups/", groups=[])
     admin.call("network", "DELETE", f"/security-groups/{made}")
+
+
+def test_the_password_of_an_instance(cloud, browser, server):
+    """It is set through the guest's agent, and kept for the owner of the key."""
+    admin, key = cloud.client, rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    admin.call("compute", "POST", "/os-keypairs", {"keypair": {"name": "sealing", "public_key": public}})
+    image = admin.call("image", "POST", "/images", {"name": "with-agent", "disk_format": "raw", "container_format": "bare",
+                                                    "hw_qemu_guest_agent": "yes"})["id"]
+    admin.call("image", "PUT", f"/images/{image}/file", raw=b"disk", content_type="application/octet-stream")
+    made = admin.call("compute", "POST", "/servers", {"server": {**plain(admin, "sealed"), "imageRef": image,
+                                                                 "key_name": "sealing"}})["server"]["id"]
+    settled(cloud, made, "ACTIVE")
+    own = LIST + made
+    assert "has sent no password" in browser.open(own + "/?tab=password").words()
+    assert browser.refused(own + "/password/", password="a", password_again="b").status == 400
+    assert "The passwords differ" in browser.words()
+    browser.do(own + "/password/", password="new-Word-1", password_again="new-Word-1")
+    sealed = re.search(r"[A-Za-z0-9+/]{300,}=*", browser.open(own + "/?tab=password").words())[0]
+    assert key.decrypt(base64.b64decode(sealed), padding.PKCS1v15()) == b"new-Word-1"
+    browser.do(own + "/forget-password/")
+    assert "has sent no password" in browser.words()
+    assert browser.refused(f"{LIST}{server}/password/", password="a", password_again="a").status == 409, "it has no agent"
+    browser.do(own + "/delete/")
 
 
 def test_a_snapshot_becomes_an_image(cloud, browser, server):
@@ -151,8 +190,8 @@ def test_a_floating_ip_is_associated_with_an_instance(cloud, browser, server):
     browser.do(f"/project/floating_ips/{browser.open('/project/floating_ips/').id_of(address)}/release/")
 
 
-def test_refused_forms_keep_what_was_typed(browser):
-    launch = "/project/instances/launch/"
+def test_refused_forms_keep_what_was_typed(scriptless):
+    browser, launch = scriptless, "/project/instances/launch/"
     browser.open(launch).post(launch, name="typed", flavor="no-such-flavor", user_data="echo 1", metadata="k=v", step="create")
     assert browser.status == 400 and 'role="alert"' in browser.text and 'value="typed"' in browser.text
     assert "echo 1" in browser.text and "Choose from the list" in browser.words()
@@ -227,12 +266,12 @@ def test_lists_are_searched_filtered_sorted_and_paged(cloud, browser):
     browser.open(f"{LIST}?q=page.&size=50")
     chosen = re.findall(r'name="id" value="([^"]+)"', browser.text)
     assert len(chosen) == 25
-    browser.open(LIST, {"csrfmiddlewaretoken": browser.csrf(), "verb": "delete", "id": chosen})
+    browser.choose("delete")
     assert browser.status == 200 and "25 chosen" in browser.words() and "page.03" in browser.words(), "it asks first"
-    browser.open(LIST, {"csrfmiddlewaretoken": browser.csrf(), "verb": "delete", "id": chosen, "confirmed": "1"})
+    browser.post(LIST)
     assert "25 of 25 accepted" in browser.words()
     wait_for(lambda: "Nothing matches" in browser.open(f"{LIST}?q=page.").words(), 30, what="them to go")
-    browser.open(LIST, {"csrfmiddlewaretoken": browser.csrf(), "verb": "delete"})
+    browser.open(LIST).choose("delete", [])
     assert "Choose at least one row" in browser.words()
 
 

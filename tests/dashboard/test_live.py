@@ -126,11 +126,6 @@ def test_a_silent_bus_refuses_further_streams(streams, monkeypatch):
         streams.open(ELSEWHERE, everyone=False)
 
 
-def test_a_page_names_the_kinds_of_everything_that_it_shows():
-    dashboard = Dashboard({"GET /v2.0/networks": {"networks": []}})
-    assert 'data-live="networks subnets ports"' in dashboard.send("/project/networks/").text
-
-
 def test_only_an_event_source_that_is_logged_in_gets_it():
     dashboard = Dashboard({"GET /v3/auth/projects": errors.Unauthorized()})
     assert dashboard.send("/live/").status_int == 404

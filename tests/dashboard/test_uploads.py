@@ -70,3 +70,23 @@ def test_uploads_that_are_no_forms_are_refused(cloud, browser, form):
     assert send(browser, {**good, **{f"f{n}": "x" for n in range(80)}}).status == 400
     assert send(browser, good, end=b"\r\n--yyyyyyyyyyyyyyyyyyyy--\r\n").status == 400, "the file has no end"
     assert not cloud.client.find("image", "images", "broken")
+
+
+def test_an_image_that_was_uploaded_is_launched(cloud, window, tmp_path):
+    if not hasattr(window, "page"):
+        pytest.skip("needs Chromium")
+    (tmp_path / "disk.raw").write_bytes(DATA)
+    page, launch = window.open(WHERE).page, "/project/instances/launch/"
+    page.fill("#f-name", "of-a-file")
+    page.select_option("#f-disk_format", "raw")
+    page.set_input_files("#f-file", tmp_path / "disk.raw")
+    page.get_by_role("main").get_by_role("button", name="Upload").click()
+    page.get_by_text("of-a-file was uploaded").wait_for()
+    image = cloud.client.find("image", "images", "of-a-file")
+    assert image["checksum"] == hashlib.md5(DATA).hexdigest()
+    assert f'{launch}?image={image["id"]}"' in window.open("/project/images/").text
+    window.open(f"{launch}?image={image['id']}").post(launch, name="of-a-file", key_name="", floating="", ssh="", step="create")
+    server = cloud.client.find("compute", "servers", "of-a-file", "/servers/detail")
+    assert server["image"]["id"] == image["id"]
+    window.do(f"/project/instances/{server['id']}/delete/")
+    cloud.client.call("image", "DELETE", f"/images/{image['id']}")

@@ -48,10 +48,6 @@ def test_short_periods_have_hours_and_long_ones_few_parts():
     assert len(parts([], days(3650), datetime.datetime(2040, 1, 1))) <= MOST_PARTS
 
 
-def test_a_year_has_four_digits():
-    assert Period.of_days(datetime.date(1, 1, 1), DAY).query()["start"] == "0001-01-01T00:00:00"
-
-
 def test_a_period_that_begins_tomorrow_has_no_parts():
     assert parts([], Period.of_days(NOW.date() + datetime.timedelta(days=1), NOW.date() + datetime.timedelta(days=9)), NOW) == []
 

@@ -26,7 +26,7 @@ def test_steps_stand_where_they_were_in_time():
 
 def test_a_step_without_an_end_still_runs():
     (found,), whole = steps([event("spawn", 5, None, None)], NOW)
-    assert (found.seconds, found.duration, found.result, found.width, whole) == (None, "running", "running", 100, "5.00 s")
+    assert (found.seconds, found.duration, found.result, found.width, whole) == (None, "runs", "running", 100, "5.00 s")
 
 
 def test_what_takes_no_time_is_seen_and_stays_inside():
