@@ -261,7 +261,7 @@ def up(args) -> int:
         lab.add(state, host_name)
     networks = first.ensure_networks(cloud, external_cidr=EXTERNAL, pool=POOL, gateway=GATEWAY)
     with open(image_path, "rb") as data:
-        image = first.ensure_image(cloud, name, data, image_format)
+        image = first.ensure_image(cloud, name, data, image_format, {"os_admin_user": "cirros"})
     steps.say("booting the server 'first'")
     containers = chosen.virt_type == "lxc"
     server = first_server(cloud, state, networks, image, volumes=not containers)
