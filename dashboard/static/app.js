@@ -114,11 +114,15 @@ function place(element) {
     + (name ? `[${name}="${CSS.escape(element.getAttribute(name))}"]` : "");
 }
 
-// It waits while somebody works in what would be replaced.
+// Whether somebody works in what a refresh would replace.
+function inUse(shown) {
+  return dialog.open || shown.querySelector("details[open], input[name=id]:checked")
+    || shown.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+}
+
 function refresh() {
   const shown = live();
-  if (!shown || document.hidden || dialog.open || shown.querySelector("details[open], input[name=id]:checked")) return;
-  if (shown.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")) return;
+  if (!shown || document.hidden || inUse(shown)) return;
   if (shown.classList.contains("htmx-request")) return; // what is on its way may be older than this change
   wanted = false;
   focused = shown.contains(document.activeElement) ? place(document.activeElement) : "";
@@ -153,7 +157,12 @@ window.addEventListener("pageshow", () => {
 // What a refresh could not get is left as it is; a resource that is gone leads back to its list. A dialog shows every refusal and
 // failure, and an upload each refusal.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const { xhr: { status, responseText }, target } = event.detail;
+  const { xhr: { status, responseText }, target, requestConfig } = event.detail;
+  if (requestConfig?.triggeringEvent?.type === "refresh" && inUse(target)) { // a menu was opened meanwhile, for example
+    event.detail.shouldSwap = false;
+    wanted = true;
+    return;
+  }
   if (status >= 400 && (target === body ? !responseText : status >= 500 || !target.matches("[data-upload]"))) {
     event.detail.shouldSwap = false;
     if (status === 404 && target.matches("[data-live]")) location.reload();

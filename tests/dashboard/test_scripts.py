@@ -37,6 +37,19 @@ def test_changes_during_a_refresh_are_asked_for_once_more(shown: Screens):
     shown.page.unroute("**/live/**")
 
 
+def test_a_menu_that_is_opened_during_a_refresh_stays_open(shown: Screens):
+    page = shown.open(View("/project/instances/", rows=1))
+    held: list = []
+    page.route(lambda url: url.endswith("/project/instances/"), lambda route: held.append(route))
+    page.evaluate("() => refresh()")
+    menu = page.locator("#listing details.menu").first
+    menu.locator("summary").click()
+    held[0].continue_()
+    page.wait_for_function("() => !document.querySelector('.htmx-request')")
+    assert menu.get_attribute("open") is not None and page.evaluate("() => wanted")
+    page.unroute_all()
+
+
 def test_charts_are_drawn_once_and_their_numbers_stay_open(shown: Screens):
     page = shown.open(View("/project/usage/", rows=1))
     assert page.locator("[data-charts] figure").count() == 4
