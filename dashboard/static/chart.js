@@ -6,7 +6,7 @@ const HEIGHT = 150;
 function drawCharts(again) {
   for (const table of document.querySelectorAll("table[data-chart]")) {
     const place = table.closest("section").querySelector("[data-charts]");
-    const drawn = place?.childElementCount > 0;
+    const drawn = Boolean(place?.querySelector("[role=img]"));
     if (drawn && !again) continue;
     const rows = [...table.tBodies[0].rows];
     if (!place || !rows.length) continue;
@@ -15,11 +15,10 @@ function drawCharts(again) {
     const at = rows.map((row) => Number(row.dataset.at));
     const step = at.length > 1 ? at[1] - at[0] : 86400;
     const named = (seconds) => new Date(seconds * 1000).toISOString().slice(...(step < 86400 ? [11, 16] : [5, 10]));
-    place.replaceChildren();
+    for (const before of place.querySelectorAll("[role=img]")) before.remove();
     [...table.tHead.rows[0].cells].slice(1).forEach((head, index) => {
       const values = rows.map((row) => Number(row.cells[index + 1].textContent));
-      const figure = place.appendChild(document.createElement("figure"));
-      figure.appendChild(document.createElement("figcaption")).textContent = head.textContent;
+      const figure = place.children[index];
       const canvas = figure.appendChild(document.createElement("div"));
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", place.dataset.about.replace("{what}", head.textContent).replace("{most}", Math.max(...values)));
@@ -32,7 +31,9 @@ function drawCharts(again) {
       }, [at, values], canvas);
       new ResizeObserver(() => made.setSize({ width: Math.max(200, figure.clientWidth), height: HEIGHT })).observe(figure);
     });
-    if (!drawn) table.closest("details").open = false;
+    const numbers = table.closest("details");
+    if (!drawn) numbers.open = false;
+    numbers.dataset.drawn = "";
   }
 }
 

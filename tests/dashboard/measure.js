@@ -27,7 +27,5 @@
       }
     }
   }
-  const shift = performance.getEntriesByType("layout-shift").concat(window.shifts ?? []).reduce((sum, s) => sum + s.value, 0);
-  if (shift > 0.1) found.push(`the layout shifts by ${shift}`);
   return [...new Set(found)].slice(0, 5);
 }

@@ -20,6 +20,7 @@ from tests.dashboard.sample import SampleDashboard, mapped, pages
 
 CHROMIUM = "/usr/bin/chromium-headless-shell"
 WIDTHS = (360, 390, 768, 1280, 1920)
+MOST_SHIFT = 0.1  # what Web Vitals call good
 _NAMES = {"name", "description", "message", "email", "locked_reason", "disabled_reason", "key_name", "original_name", "host",
           "role",
           "host_name", "hypervisor_hostname", "agent_type", "zoneName", "availability_zone", "volume_type", "floating_ip_address"}
@@ -100,6 +101,7 @@ class Screens:
         self.context = self.browser.new_context(color_scheme="dark" if dark else "light", reduced_motion="reduce")
         self.context.add_cookies([{"name": session.COOKIE, "value": dashboard.seal.close(dataclasses.asdict(dashboard.active)),
                                    "url": self.base}])
+        self.context.add_init_script(_OBSERVE)
         self.page: Page = self.context.new_page()
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(f"{self.page.url}: {error}"))
@@ -122,10 +124,16 @@ class Screens:
             self.page.set_viewport_size({"width": width, "height": 900})
         return self.page.evaluate(_MEASURE)
 
+    def shift(self) -> float:
+        """How far the layout has shifted since the page was opened: the Cumulative Layout Shift of Web Vitals."""
+        return self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done("
+                                  "window.shifts.reduce((sum, each) => sum + each.value, 0)))))")
 
     def problems_everywhere(self, widths: typing.Sequence[int] = WIDTHS) -> list[str]:
         """What does not fit, at every width, and from right to left; each once."""
         found: dict[str, str] = {}
+        if (shift := self.shift()) > MOST_SHIFT:
+            found["shift"] = f"the layout shifts by {shift:.2f}"
         for width in widths:
             for text in self.problems(width):
                 found.setdefault(text, f"{width} px: {text}")
@@ -155,4 +163,8 @@ def screens(*, dark: bool = False) -> typing.Iterator[Screens]:
         server.server_close()
 
 
+# Shifts that follow an input, or another size of the window, are meant.
+_OBSERVE = """window.shifts = [];
+new PerformanceObserver((seen) => window.shifts.push(...seen.getEntries().filter((each) => !each.hadRecentInput)))
+    .observe({ type: "layout-shift", buffered: true });"""
 _MEASURE = (pathlib.Path(__file__).resolve().parent / "measure.js").read_text()

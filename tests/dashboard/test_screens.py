@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.dashboard.sample import first
-from tests.dashboard.screens import CHROMIUM, Screens, View, screens, views
+from tests.dashboard.screens import CHROMIUM, MOST_SHIFT, Screens, View, screens, views
 
 HERE = pathlib.Path(__file__).resolve().parent
 STYLE = (HERE.parents[1] / "dashboard" / "static" / "style.css").read_text()
@@ -45,6 +45,19 @@ def test_the_longest_texts_fit(shown: Screens, part):
 def test_every_state_of_a_page_fits(shown: Screens, view: View):
     shown.open(view)
     assert not shown.problems_everywhere()
+
+
+@needs_chromium
+def test_a_layout_that_shifts_is_seen(shown: Screens):
+    page = shown.open(View("/project/instances/", rows=9))
+    assert shown.shift() < MOST_SHIFT
+    page.evaluate("""() => setTimeout(() => {
+        const late = document.createElement("div");
+        late.style.height = "400px";
+        document.querySelector("main").prepend(late);
+    }, 600)""")
+    page.wait_for_timeout(700)
+    assert shown.shift() > MOST_SHIFT
 
 
 def test_styles_do_not_know_left_from_right():
