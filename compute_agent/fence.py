@@ -1,4 +1,4 @@
-"""What a host does before anything else when it was not heard of for a while."""
+"""What a compute agent does first when it starts, or when it could not report for a while."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Servers with a TPM: what is refused for them, as in Nova, because their TPM would forget everything."""
+"""Servers with a TPM: what is refused for them, as in Nova, because the state of the TPM would be lost."""
 
 from common import errors
 

@@ -112,7 +112,7 @@ def build_parser() -> argparse.ArgumentParser:
                           + (", with --driver fake ~/.local/state/pileus-fake)" if name == "up" else ")"))
         made.set_defaults(handler=handler, parser=made, of_a_cloud=of_a_cloud)
         return made
-    up = verb("up", _up, "Start a cloud: on this host (root), or with --driver fake in one process.", "",
+    up = verb("up", _up, "Start a cloud: on this host (root; installs packages), or with --driver fake in one process.", "",
               of_a_cloud=False)
     up.add_argument("--driver", choices=("libvirt", "fake"), default="libvirt",
                     help="libvirt: real guests on this host; fake: a cloud in one process with simulated guests "

@@ -35,7 +35,7 @@ def unhealthy(url: str) -> str:
         except (ValueError, KeyError):
             return f"answered {error.code}"
     except OSError as error:
-        return f"does not respond ({error})"
+        return f"does not respond ({getattr(error, 'reason', error)})"
 
 
 def health(address: str, offset: int, metrics: tuple[str, int]) -> dict[str, str]:
@@ -67,7 +67,7 @@ def queues(loaded: cfg.ConfigOpts, agents: list[Agent], fake: bool) -> list[bus.
             told = {family.name: {(s.labels["topic"], s.labels["host"]): int(s.value) for s in family.samples}
                     for family in families if family.name.startswith("pileus_bus_queue_")}
     except OSError as error:
-        raise bus.Away(f"metrics do not respond ({error})") from error
+        raise bus.Away(f"metrics do not respond ({getattr(error, 'reason', error)})") from error
     consumers = told.get("pileus_bus_queue_consumers", {})
     return [bus.Queue(topic, host, number, consumers[topic, host])
             for (topic, host), number in told.get("pileus_bus_queue_messages", {}).items()]

@@ -10,7 +10,7 @@ _SINCE, _UNTIL = {"force": (2, 29)}, {"onSharedStorage": (2, 13), "force": (2, 6
 
 
 def evacuate(req, id, arguments):
-    """Since 2.14 nothing is answered; before, the password that the server would get."""
+    """Since 2.14 nothing is answered; before, a password as in Nova, which the new guest does not get."""
     microversions.check_names(req.call, arguments, _SINCE, _UNTIL)
     shared = _on_shared_storage(req, arguments)
     host, force = arguments.get("host"), values.boolean(arguments.get("force", False), "force")
@@ -27,7 +27,7 @@ def evacuate(req, id, arguments):
 
 
 def _on_shared_storage(req, arguments: dict) -> bool:
-    """Each host of this cloud has its own disks, so the answer to that must be no."""
+    """What the request says. Each host of this cloud has its own disks, so True is refused."""
     if req.version >= (2, 14):
         return False
     if "onSharedStorage" not in arguments:

@@ -38,7 +38,7 @@ def begin(connection, ctx, uuid: str, *, host: str | None, force: bool, stopped:
 
 
 def host_returns(connection, host: str, removed: list[str]) -> dict:
-    """A host that was not heard of is back, or its agent has been restarted.
+    """A host that could not report is back, or its agent has been restarted.
 
     It counts as up from now on, unless it must remove more first. No server of a host that is up can be evacuated.
 

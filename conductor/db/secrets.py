@@ -10,7 +10,7 @@ from common.vault import Vault
 from conductor.db import allocations, models
 
 TABLE = models.instance_secrets
-# The password that goes onto a config drive, until it is there; and the key of what the server's TPM remembers.
+# The password for a config drive or for injection, until the host reports that the guest has it; the key of the TPM's state.
 ADMIN_PASSWORD, TPM = "admin_password", "tpm"
 KEY_BYTES = 32
 UNUSED = datetime.timedelta(days=1)  # after which a password is removed that nobody has fetched, or no report of has come

@@ -1,15 +1,15 @@
 """Emulated TPMs: a process of swtpm for each guest that has one.
 
 libvirt would run every swtpm as one user. Here guests have users of their own, and so have their TPMs, so that
-neither a broken QEMU nor a broken swtpm reads what another TPM remembers. So this module starts swtpm, and libvirt only connects
+neither a broken QEMU nor a broken swtpm reads the state of another TPM. So this module starts swtpm, and libvirt only connects
 QEMU to its socket (``external``). The process ends with QEMU.
 
 In a guest's directory::
 
     tpm/user        who its swtpm runs as (``Users``)
-    tpm/state/      belongs to that user: what the TPM remembers, encrypted with a key that this host does not keep
-    tpm/arrived     the same from another host, until the guest starts
-    tpm.state       the same for another host
+    tpm/state/      belongs to that user: the state of the TPM, encrypted with a key that this host does not keep
+    tpm/arrived     the same, received from another host, until the guest starts
+    tpm.state       a copy for another host to fetch, while the server moves there
 """
 
 import contextlib
@@ -34,7 +34,7 @@ _PROGRAM, _START_S = "swtpm", 20
 
 
 def versions() -> list[str]:
-    """Those that this host's swtpm emulates. libvirt wants its tools too before it lets a guest have a TPM."""
+    """The versions that this host's swtpm emulates; none without swtpm's tools, which libvirt needs too."""
     if not (shutil.which(_PROGRAM) and shutil.which("swtpm_setup") and shutil.which("swtpm_ioctl")):
         return []
     with contextlib.suppress(OSError, subprocess.SubprocessError):
@@ -124,7 +124,7 @@ class Tpms:
         pathlib.Path(socket_path(uuid)).unlink(missing_ok=True)
 
     def export(self, uuid: str) -> list[str]:
-        """[path of a copy of what a guest's TPM remembers], for another host; [] if it has none.
+        """[path of a copy of the state of a guest's TPM], for another host to fetch; [] if it has none.
 
         The directory is swtpm's, which could have put a link there to any file.
         """
@@ -137,7 +137,7 @@ class Tpms:
             with open(handle, "rb") as source:
                 found = os.fstat(handle)
                 if not stat.S_ISREG(found.st_mode) or found.st_uid != own or found.st_size > MOST_BYTES:
-                    raise errors.StepFailed(reason="What the server's TPM remembers cannot be read.")
+                    raise errors.StepFailed(reason="The state of the server's TPM cannot be read.")
                 target.unlink(missing_ok=True)
                 with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as copy:
                     copy.write(source.read(MOST_BYTES))
