@@ -1,7 +1,10 @@
 """The options of ``pileus up``, shared by the command, deploy/up and the fake cloud."""
 
+import argparse
 import os
 import pathlib
+
+from deploy.daemons import PORTS
 
 STATE = "/var/lib/pileus"
 
@@ -34,9 +37,16 @@ def lab_options(parser) -> None:
                         "virtual machines, or containers (default: auto)")
 
 
+def _port_offset(text: str) -> int:
+    most = 65535 - max(PORTS.values())
+    if not text.isdecimal() or int(text) > most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to {most}")
+    return int(text)
+
+
 def fake_options(parser) -> None:
     """Options of a fake cloud."""
-    parser.add_argument("--port-offset", type=int, default=None, metavar="N",
+    parser.add_argument("--port-offset", type=_port_offset, default=None, metavar="N",
                         help="with --driver fake: add N to every port (default: as before, else 0)")
     parser.add_argument("--set", action="append", default=[], metavar="FILE.SECTION.OPTION=VALUE",
                         help="with --driver fake: an option of etc/FILE.conf, e.g. identity.identity.token_expiration=60")

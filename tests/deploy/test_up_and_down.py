@@ -57,6 +57,13 @@ def test_options_of_the_other_driver_are_refused(capsys):
         assert "cannot be used with --driver" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("offset", ("-1", "70000", "five"))
+def test_ports_that_do_not_exist_are_refused(offset, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["up", "--driver", "fake", f"--port-offset={offset}"])
+    assert f"'{offset}' is not a number from 0 to 30178" in capsys.readouterr().err
+
+
 def test_help_and_version():
     said = pileus("up", "--help").stdout
     assert all(o in said for o in ("--port-offset", "--set", "--quiet", "--hosts", "--database", "--ip", "--state"))
