@@ -133,6 +133,7 @@ def test_links_of_the_image_stay_in_the_image(disk):
     found = written(disk)
     assert content(found, "/run/lock/x") == "1" and content(found, "/etc/link") == "2"
     assert content(found, "/etc/motd") == "of the image\n"
+    assert owner(found, "/etc/link") == ("0644", "0"), "a link's own mode is 0777"
 
 
 def test_a_file_of_the_image_cannot_fill_the_host(disk, caplog):

@@ -138,7 +138,7 @@ class FileSystem:
                 self._do(f'mkdir "{at}"', f'sif "{at}" mode 0{0o040000 | (mode if at == path else 0o755):o}', writes=True)
 
     def write(self, path: str, content: bytes, mode: int = 0o644) -> None:
-        """Replace a file. One that exists keeps its mode and its owner."""
+        """Replace a file, which keeps its mode and its owner, or a link, which becomes a new file: its own mode allows all."""
         path = "/" + path.strip("/")
         if not _PATH.fullmatch(path) or "/" == path or any(part in ("", ".", "..") for part in path[1:].split("/")):
             raise Failed(f"the path {path[:100]!r} has characters that cannot be injected")
@@ -148,7 +148,7 @@ class FileSystem:
         known = self.mode_of(path)
         if known and known[0] == "directory":
             raise Failed(f"{path} is a directory")
-        _, mode, user, group = known or ("", mode, 0, 0)
+        _, mode, user, group = known if known and known[0] == "regular" else ("", mode, 0, 0)
         self._number += 1
         source = f"write{self._number}"
         with open(source, "wb") as file:
