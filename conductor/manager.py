@@ -131,7 +131,7 @@ class Manager:
             if not done:
                 LOG.info("instance %s: %s ended after another action had begun", uuid, action)
             actions.events(connection, ctx.request_id, uuid, events)
-            if values.get("password_used"):
+            if done and values.get("password_used"):
                 secrets.drop_password(connection, uuid)
         if done:
             self._notify_current(ctx, _NOTIFICATION_OF.get(action, f"{action}.end"), uuid)

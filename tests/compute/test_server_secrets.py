@@ -56,8 +56,9 @@ def test_a_password_is_sealed_and_told_to_the_servers_host_alone(conductor):
 @pytest.mark.parametrize("report, left", [
     (lambda c, ctx: c.finish(ctx, SERVER, "spawn", [], {"power_state": 1, "network_info": [], "password_used": True}), False),
     (lambda c, ctx: c.finish(ctx, SERVER, "spawn", [], {"power_state": 1, "network_info": []}), True),
+    (lambda c, ctx: c.finish(ctx, SERVER, "spawn", [], {"power_state": 1, "password_used": True}, attempt=7), True),
     (lambda c, ctx: c.fail(ctx, SERVER, "node1", "rebuild", "no", [], False), False)],
-    ids=["used", "agent of the release before", "failed"])
+    ids=["used", "agent of the release before", "used by a former attempt", "failed"])
 def test_a_password_is_removed_when_it_was_used_or_never_will_be(conductor, report, left):
     report(conductor, context.service_context())
     assert [row["instance_uuid"] for row in kept(conductor)] == ([SERVER] if left else []) + [OTHER]
