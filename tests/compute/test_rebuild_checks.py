@@ -8,6 +8,7 @@ from common import conf as conf_module
 from common import errors, guest_hardware, guest_needs
 from compute_agent import conf, virt
 from compute_agent.operations import Operations
+from compute_agent.virt.libvirt.driver import LibvirtDriver
 from compute_agent.virt.libvirt.pinning import Pinning
 from compute_api.services import rebuild
 from tests.compute.test_guest_xml import HOST
@@ -62,3 +63,19 @@ def test_a_guest_for_which_there_are_not_enough_cpus_keeps_those_that_it_has():
     with pytest.raises(errors.StepFailed):
         pinning.assign("s", guest_hardware.of(9, 1024, {"hw:cpu_policy": "dedicated"}, {}), HOST)
     assert had and (pinning.of("s"), pinning.memory_of("s")) == (had, memory)
+
+
+def test_the_check_of_a_host_takes_no_cpus_from_a_guest_that_runs():
+    """Its image may be slow to come, or not come at all: until then it has what it had, and no other guest gets that."""
+    driver, pinning, uuid = LibvirtDriver.__new__(LibvirtDriver), Pinning(), SERVER["uuid"]
+    driver.pinning, driver._known = pinning, lambda: HOST
+    driver.host_resources = lambda: {"facts": {"features": []}}
+    pinning.assign(uuid, guest_hardware.of(1, 64, {"hw:cpu_policy": "dedicated", "hw:numa_nodes": "1"}, {}), HOST)
+    had, memory = pinning.of(uuid), pinning.memory_of(uuid)
+    instance = {**SERVER, "image_meta": asking(hw_cpu_policy="dedicated", hw_cpu_thread_policy="isolate")}
+    driver.check_hardware(instance)
+    assert had and (pinning.of(uuid), pinning.memory_of(uuid)) == (had, memory)
+    pinning.assign("other", guest_hardware.of(6, 64, {"hw:cpu_policy": "dedicated"}, {}), HOST)
+    with pytest.raises(errors.StepFailed):
+        driver.check_hardware(instance)
+    assert pinning.of(uuid) == had

@@ -68,7 +68,7 @@ class LibvirtDriver(GuestAgent, LiveMigration, Guests):
 
     def check_hardware(self, instance):
         super().check_hardware(instance)
-        self.pinning.assign(instance["uuid"], self._hardware(instance), self._known())
+        self.pinning.check(instance["uuid"], self._hardware(instance), self._known())
 
     def prepare_disk(self, instance, image_files, injection=None):
         self.files.prepare(instance, image_files, injection)

@@ -68,16 +68,30 @@ class Pinning:
         if not (hardware.dedicated or hardware.numa):
             return {"cpus": {}, "emulator": None, "cells": []}
         with self._lock:
-            before = self._taken.pop(uuid, None), self._memory.pop(uuid, None)
+            before = dict(self._taken), dict(self._memory)
             try:
                 return self._assign(uuid, hardware, host)
             except errors.StepFailed:
-                for all_guests, of_guest in zip((self._taken, self._memory), before):
-                    if of_guest is not None:
-                        all_guests[uuid] = of_guest  # type: ignore[index]
+                self._taken, self._memory = before
                 raise
 
+    def check(self, uuid: str, hardware: Hardware, host: Capabilities) -> None:
+        """Whether ``assign`` would succeed. The guest keeps what it has, as it may run.
+
+        :raises StepFailed: as ``assign``
+        """
+        if not (hardware.dedicated or hardware.numa):
+            return
+        with self._lock:
+            before = dict(self._taken), dict(self._memory)
+            try:
+                self._assign(uuid, hardware, host)
+            finally:
+                self._taken, self._memory = before
+
     def _assign(self, uuid: str, hardware: Hardware, host: Capabilities) -> dict:
+        self._taken.pop(uuid, None)
+        self._memory.pop(uuid, None)
         free = host.dedicated.difference(*self._taken.values())
         nodes = hardware.numa or (NumaNode(frozenset(range(hardware.vcpus)), hardware.memory_mb),)
         cells, cpus = _place(hardware, nodes, self._with_room(hardware, host.cells), free)
