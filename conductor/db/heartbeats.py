@@ -81,7 +81,8 @@ def _disable(connection, host: str, facts: dict, service: dict) -> None:
         return
     reason = f"{AUTO}{facts.get('problem') or 'The hypervisor cannot be used.'}"[:255] if unusable else None
     connection.execute(sa.update(SERVICES).where(
-        SERVICES.c.binary == BINARY, SERVICES.c.host == host, SERVICES.c.disabled == disabled).values(
+        SERVICES.c.binary == BINARY, SERVICES.c.host == host, SERVICES.c.disabled == disabled,
+        SERVICES.c.disabled_reason == service["disabled_reason"]).values(
         disabled=unusable, disabled_reason=reason))
 
 

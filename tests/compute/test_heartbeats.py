@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from common import errors, server_states
 from common.db import Database
-from conductor.db import hosts, models
+from conductor.db import heartbeats, hosts, models
 from conductor.manager import Manager
 
 RESOURCES = {"hypervisor_hostname": "n", "vcpus": 4, "memory_mb": 1000, "local_gb": 10, "facts": {"arch": "x86_64"}}
@@ -124,3 +124,15 @@ def test_hosts_that_do_not_count_are_written_too(conductor):
     with statements(conductor.service.db) as found:
         beat(conductor, "h")
     assert any("report_sequence=CAST(CASE" in s for s in found)
+
+
+def test_what_an_operator_says_after_a_heartbeat_was_read_holds(conductor):
+    """As when both happen at once: the heartbeat has read the reason that the host had until then."""
+    beat(conductor, "h", facts={"arch": "x86_64", "unusable": True})
+    with conductor.service.db.writer() as connection:
+        read = hosts.lock_service(connection, "h")
+        connection.execute(models.services.update().values(disabled_reason="a disk is replaced"))
+        heartbeats._disable(connection, "h", {}, read)
+        now = hosts.lock_service(connection, "h")
+    assert read["disabled_reason"].startswith(heartbeats.AUTO)
+    assert (now["disabled"], now["disabled_reason"]) == (True, "a disk is replaced")
