@@ -1,7 +1,7 @@
 """An operator's reset of a server's state, which ends whatever is in progress."""
 
 from common import errors
-from common.server_states import DELETING, SHELVED_OFFLOADED
+from common.server_states import ACTIONS, DELETING, SHELVED_OFFLOADED
 from conductor.db import evacuations, live_migrations, machine, operations, rebuilds, resizes, shelving
 
 # {kind of operation: its steps that must not be left by a reset}. An offloading removes the server's disk from its host; an
@@ -27,10 +27,16 @@ def reset(connection, ctx, row: dict, vm_state: str) -> None:
         raise errors.Conflict(f"The state of instance {uuid} cannot be reset: no host has its disk. Unshelve or delete it.")
     for operation in operations.of_server(connection, uuid):
         if operation["step"] in GUARDED.get(operation["kind"], ()):
+            ways = "Wait until it has ended, or delete the server" + (
+                ", or evacuate it if its host is down." if _may_be_evacuated(row) else ".")
             raise errors.Conflict(f"The state of instance {uuid} cannot be reset in the step {operation['step']} of the "
-                                  f"operation {operation['kind']}. Wait until it has ended, delete the server, or evacuate it if "
-                                  "its host is down.")
+                                  f"operation {operation['kind']}. {ways}")
     machine.reset(connection, uuid, vm_state)
     resizes.leave(connection, ctx, uuid)
     if row["shelved_image_id"]:
         shelving.unshelved(connection, ctx, uuid)
+
+
+def _may_be_evacuated(row: dict) -> bool:
+    action = ACTIONS["evacuate"]
+    return row["vm_state"] in (action.ends or ()) and row["task_state"] in (action.task_states or ())

@@ -1,9 +1,11 @@
 """Resets of a server's state while it is shelved, evacuated or moved."""
 
+import contextlib
+
 import pytest
 
 from common import context, db, errors
-from conductor.db import instances, live_migrations, machine, models, operations, resets, resizes, shelving
+from conductor.db import evacuations, instances, live_migrations, machine, models, operations, resets, resizes, shelving
 from conductor.operations import kinds
 from tests.compute.test_guests import ROW
 
@@ -101,3 +103,22 @@ def test_a_server_whose_guest_may_run_on_its_new_host_already_is_not_reset(datab
             resets.reset(connection, CTX, row, "active")
         with database.reader() as connection:
             assert instances.states_of(connection, uuid)["task_state"] == "resize_finish"
+
+
+@pytest.mark.parametrize(("vm_state", "task_state", "kind", "evacuates"), [
+    ("active", "resize_finish", resizes.MIGRATE, True), ("resized", "resize_reverting", resizes.REVERT, False),
+    ("paused", "migrating", live_migrations.KIND, False),
+    ("active", "rebuild_block_device_mapping", evacuations.EVACUATE, False)])
+def test_a_refusal_names_only_ways_that_are_open(database, vm_state, task_state, kind, evacuates):
+    insert(database, vm_state=vm_state, task_state=task_state)
+    with database.writer() as connection:
+        operation_id = operations.begin(connection, CTX, kind, "s", 0, {})
+        connection.execute(models.operations.update().where(models.operations.c.id == operation_id).values(
+            step=resets.GUARDED[kind][0]))
+    with pytest.raises(errors.Conflict, match="delete the server") as refused:
+        reset(database)
+    assert ("evacuate it" in str(refused.value)) is evacuates
+    with database.writer() as connection, contextlib.ExitStack() as stack:
+        if not evacuates:
+            stack.enter_context(pytest.raises(errors.InvalidState))
+        machine.begin(connection, "s", "evacuate")
