@@ -279,6 +279,18 @@ def test_traits_of_hosts_with_containers():
     assert "COMPUTE_NODE" in host_traits.of(HOSTS["LXC"])
 
 
+@pytest.mark.parametrize(("work", "then"), [("mount", []), ("unmount", ["umount"])])
+def test_a_disk_that_a_killed_agent_left_frozen_is_thawed_before_it_is_used(tmp_path, monkeypatch, work, then):
+    """A start would wait for it without end, and a delete fail, because the loop device would stay in use."""
+    disks, ran = Disks(tmp_path, str(tmp_path), 1_000_000, 3), []
+    disks.root(UUID).mkdir(parents=True)
+    disks.disk(UUID).touch()
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == disks.root(UUID))
+    monkeypatch.setattr("compute_agent.virt.lxc.disks._run", lambda *words: ran.append(words[:2]) or "")
+    getattr(disks, work)(UUID)
+    assert ran[0] == ("fsfreeze", "--unfreeze") and [words[0] for words in ran[1:] if words[0] != "losetup"] == then
+
+
 @pytest.mark.parametrize("keeps_taps", [True, False])
 def test_taps_that_end_with_a_guest_are_made_again(keeps_taps):
     """Else ``pileus audit`` misses them while the server is stopped."""

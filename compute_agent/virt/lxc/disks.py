@@ -156,7 +156,9 @@ class Disks:
         """
         if not self.disk(uuid).exists():
             raise errors.StepFailed(reason=f"The disk of instance {uuid} is missing on its host.")
-        if not os.path.ismount(self.root(uuid)):
+        if os.path.ismount(self.root(uuid)):
+            self.thaw(uuid)  # an agent that was killed while it copied the disk of a stopped container left it frozen
+        else:
             self._mount(uuid, self.disk(uuid))
 
     def _mount(self, uuid: str, disk: pathlib.Path) -> None:
@@ -191,6 +193,7 @@ class Disks:
         home = self.path / uuid
         if not home.is_dir():
             return
+        self.thaw(uuid)  # a frozen one would keep its loop device
         for place in (self.root(uuid), self._lower(uuid)):
             self._unmount_at(place)
         for disk in (self.disk(uuid), self.disk(uuid).with_suffix(".part")):
