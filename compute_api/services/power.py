@@ -9,6 +9,7 @@ from conductor.db import machine
 
 _NEEDS = {"suspend": guest_needs.SUSPEND, "rescue": guest_needs.RESCUE}
 
+
 def begin(call: Call, connection, id: str, rule: str, action: str, recorded: str) -> dict:
     """Begin an action of the state machine, and record it in the server's history; returns the row before the change.
 

@@ -86,8 +86,7 @@ def lock_service(connection, host: str) -> dict | None:
 
 def unsupported(connection, host: str) -> list[str]:
     """What a host's hypervisor cannot do with its guests, by the names of ``common.guest_needs``."""
-    facts = connection.execute(sa.select(NODES.c.facts).where(NODES.c.host == host)).scalars().first()
-    return (facts or {}).get("unsupported", [])
+    return facts_on(connection, host).get("unsupported", [])
 
 
 def is_known(connection, host: str) -> bool:

@@ -3,7 +3,6 @@
 Each function changes the server's state and adds the operation that ``conductor.operations`` runs, in one transaction.
 """
 
-
 from common import errors, rows
 from conductor.db import actions, allocations, instances, machine, models, operations, server_migrations
 
