@@ -124,7 +124,7 @@ class ComputeAgent(Service):
         """
         if not instance["config_drive"]:
             return None
-        return guest.config_drive(instance, self._secret(instance["uuid"], "admin_password") if first_boot else None)
+        return guest.config_drive(instance, self._password(instance) if first_boot else None)
 
     def injection(self, instance: dict) -> Injection | None:
         """What is to be written into a new root disk of a server that has no config drive."""
@@ -134,12 +134,18 @@ class ComputeAgent(Service):
         properties = instance["image_meta"].get("properties", {})
         partition, files = 0 if properties.get("kernel_id") else options.inject_partition, instance.get("injected_files") or ()
         found = Injection(partition, tuple(files), instance["key_data"] if options.inject_key else None,
-                          self._secret(instance["uuid"], "admin_password") if options.inject_password else None)
+                          self._password(instance) if options.inject_password else None)
         return found if found.files or found.key or found.password else None
 
     def takes_password(self, instance: dict) -> bool:
         """Whether a new guest of the server gets a password from this host."""
         return bool(instance["config_drive"] or self.conf.libvirt.inject_password)
+
+    def _password(self, instance: dict) -> str | None:
+        try:
+            return self._secret(instance["uuid"], "admin_password")
+        except errors.ServiceTooOld:  # the release before keeps none
+            return None
 
     def _secret(self, uuid: str, kind: SecretKind) -> str | None:
         return self.conductor.server_secret(self.context(), uuid, kind, self.conf.host)

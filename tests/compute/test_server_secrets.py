@@ -7,7 +7,7 @@ import types
 import pytest
 import sqlalchemy as sa
 
-from common import context, db, guest, rows
+from common import context, db, errors, guest, rows
 from common.vault import Vault
 from compute_agent.service import ComputeAgent
 from conductor.db import models, secrets
@@ -97,3 +97,13 @@ def test_a_config_drive_has_the_password_once_and_the_metadata_service_never(con
     conductor.finish(context.service_context(), SERVER, "spawn", [], {"power_state": 1, "password_used": True})
     assert "admin_pass" not in metadata(agent.config_drive(row, first_boot=True))
     assert agent.config_drive({**row, "config_drive": False}, first_boot=True) is None
+
+
+def test_a_config_drive_is_made_with_a_conductor_of_the_release_before(conductor):
+    """Which agents that are upgraded first have to do with (``[upgrade_levels]``)."""
+    def too_old(*args):
+        raise errors.ServiceTooOld(part="conductor")
+    agent = ComputeAgent.__new__(ComputeAgent)
+    agent.conf, agent.conductor = types.SimpleNamespace(host="node1"), types.SimpleNamespace(server_secret=too_old)
+    files = agent.config_drive({**conductor.get_instance(None, SERVER), "config_drive": True}, first_boot=True)
+    assert files and "admin_pass" not in json.loads(files["openstack/latest/meta_data.json"])
