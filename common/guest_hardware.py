@@ -222,16 +222,16 @@ def of(vcpus: int, memory_mb: int, specs: dict, properties: dict) -> Hardware:
 def traits(specs: dict, properties: dict) -> dict[str, bool]:
     """{trait of a host: whether it is forbidden, not required}, of ``trait:NAME`` in flavors and images.
 
-    :raises BadRequest: a value is neither, or an image forbids one, or the flavor forbids what the image requires
+    Other values are ignored, as in Nova: before microversion 2.86, flavors take any.
+
+    :raises BadRequest: the flavor forbids what the image requires
     """
     found: dict[str, bool] = {}
     for source, allowed in ((specs, ("required", "forbidden")), (properties, ("required",))):
         for key, value in source.items():
             name = str(key).removeprefix(_TRAIT)
-            if name == key:
+            if name == key or value not in allowed:
                 continue
-            if value not in allowed:
-                raise errors.BadRequest(f"Invalid value '{value}' of {key}: it is not one of {', '.join(allowed)}.")
             if found.setdefault(name, value == "forbidden") != (value == "forbidden"):
                 raise errors.BadRequest(f"The image requires the trait {name}, which the flavor forbids.")
     return found
