@@ -128,7 +128,7 @@ def test_traits_that_hosts_have_or_lack(cloud, flavor):
         client.call("compute", "DELETE", f"/servers/{made}")
         wait_gone(client, made)
     wrong = {"extra_specs": {"trait:CUSTOM_GOLD": "maybe"}}
-    refused(400, client, "compute", "POST", f"/flavors/{flavor({})}/os-extra_specs", wrong, version="2.86")
+    refused(400, client, "compute", "POST", f"/flavors/{flavor({'hw:boot_menu': 'no'})}/os-extra_specs", wrong, version="2.86")
 
 
 def test_ports_get_several_queues_with_the_image_that_asks_for_them(cloud, flavor, image):
