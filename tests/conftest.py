@@ -82,7 +82,9 @@ class FakeCloud:
         with contextlib.suppress(Exception):
             client = self.login()
             first = client.find("compute", "servers", "first", "/servers/detail")
-            return first is not None and first["status"] == "ACTIVE"
+            computes = client.call("compute", "GET", "/os-services?binary=nova-compute")["services"]
+            return (first is not None and first["status"] == "ACTIVE"
+                    and sum(service["state"] == "up" for service in computes) >= self.hosts)
         return False
 
     def login(self) -> Cloud:
