@@ -87,7 +87,10 @@ class Snapshot(ReportingTask):
 
     def rotate(self, state):
         """Delete the oldest backups of this type that exceed the rotation. Those that cannot be deleted are left."""
-        image = self.agent.rest.request("GET", "image", path("/v2/images/{id}", state["image_id"]))
+        try:
+            image = self.agent.rest.request("GET", "image", path("/v2/images/{id}", state["image_id"]))
+        except errors.NotFound:  # its owner has deleted it since it was uploaded
+            return
         if image.get("image_type") != "backup":
             return
         known = self.agent.rest.request("GET", "image", path("/v2/images", query={

@@ -103,7 +103,7 @@ def test_an_image_is_made_of_a_disk_by_its_own_user(real, pair):
     real.client.call("compute", "POST", f"/servers/{pair[0]}/action", {"createImage": {"name": "of-one"}})
     wait_for(lambda: (i := real.client.find("image", "images", "of-one")) and i["status"] == "active", 90, what="the image")
     real.client.call("image", "DELETE", f"/images/{real.client.find('image', 'images', 'of-one')['id']}")
-    assert not os.listdir(pathlib.Path(real.state, "snapshots"))
+    wait_for(lambda: not os.listdir(pathlib.Path(real.state, "snapshots")), 20, what="the temporary disk to go")
 
 
 def test_a_volumes_secret_is_in_no_process_file_or_definition(real, pair):
