@@ -208,8 +208,10 @@ def main(argv=None) -> int:
     try:
         if args.verb == "list":
             print("\n".join(names(args.state)))
+        elif args.verb == "add":
+            add(args.state, args.name, virt_type=args.virt_type)
         else:
-            add(args.state, args.name, virt_type=args.virt_type) if args.verb == "add" else remove(args.state, args.name)
+            remove(args.state, args.name)
     except (host.HostError, OSError) as error:
         print(f"pileus lab: {error}", file=sys.stderr)
         return 1

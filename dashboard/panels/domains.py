@@ -6,7 +6,7 @@ from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Filter, Panel, Row, Source, Tab, Table
 from dashboard.panels.fields import DESCRIPTION, TARGET, deletion, name_and_description
-from dashboard.panels.members import MEMBER_COLUMNS, assignments, member_fields, members
+from dashboard.panels.members import MEMBER_COLUMNS, assignments, grant, member_fields, members, remover
 from dashboard.texts import Text
 
 
@@ -33,19 +33,6 @@ def _create_domain(req, values: dict) -> str:
     return Text("{name} was created.", name=values["name"])
 
 
-def _grant(req, domain: str, who: str, role: str, method: str) -> None:
-    kind, _, id = who.partition(" ")
-    if kind == "user":
-        do(req, method, "identity", path("/v3/domains/{name}/users/{name}/roles/{name}", domain, id, role))
-    else:
-        do(req, method, "identity", path("/v3/domains/{name}/groups/{name}/roles/{name}", domain, id, role))
-
-
-def _remove_member(req, id, values, row):
-    who, _, role = values["target"].rpartition(" ")
-    _grant(req, id, who, role, "DELETE")
-
-
 def _contents(row: Row) -> list[tuple[str, str]]:
     """The lists of what belongs to a domain."""
     return [(f"/identity/{noun}/?domain_id={row['id']}", text) for noun, text in (
@@ -60,9 +47,10 @@ PANEL = Panel(
     actions=(
         Action("edit", "Edit", lambda req, id, values, row: _domain(req, id, values), name_and_description,
                done="{name} was changed."),
-        Action("member", "Add member", lambda req, id, values, row: _grant(req, id, values["who"], values["role"], "PUT"),
+        Action("member", "Add member", lambda req, id, values, row: grant(
+            req, "domains", id, values["who"], values["role"], "PUT"),
                lambda req, row: member_fields(req), tab="members", done="The role was given."),
-        Action("remove-member", "Remove", _remove_member, (TARGET,), hidden=True, danger="danger", tab="members",
+        Action("remove-member", "Remove", remover("domains"), (TARGET,), hidden=True, danger="danger", tab="members",
                ask="The role in {name} is taken away, and tokens that have it end.", done="The role was taken away."),
         Action("disable", "Disable", lambda req, id, values, row: _domain(req, id, {"enabled": False}),
                when=lambda row: row["enabled"] and row["id"] != "default", danger="name",

@@ -2,7 +2,7 @@
 
 from common.rest import path
 from dashboard import forms
-from dashboard.asks import Ask, get, together
+from dashboard.asks import Ask, do, get, together
 from dashboard.forms import Field
 from dashboard.panel import Column, Row
 from dashboard.texts import Text
@@ -37,3 +37,23 @@ def member_fields(req) -> list[Field]:
     return [Field("who", "User or group", "choice", True, options=sorted(who, key=lambda pair: pair[1].lower())),
             Field("role", "Role", "choice", True, options=roles, initial=next((id for id, name in roles if name == "member"),
                                                                               ""))]
+
+
+def grant(req, scope: str, owner: str, who: str, role: str, method: str) -> None:
+    """Give somebody a role in a project or a domain, or take it.
+
+    :param scope: "projects" or "domains"; ``owner`` is the id of one
+    :param who: "user ID" or "group ID"
+    :param method: PUT or DELETE
+    """
+    kind, _, id = who.partition(" ")
+    do(req, method, "identity", path("/v3/{name}/{name}/{name}/{name}/roles/{name}", scope, owner,
+                                     "users" if kind == "user" else "groups", id, role))
+
+
+def remover(scope: str):
+    """The handler of an action that takes a role away; its target is a ``key`` of ``members``."""
+    def remove(req, id, values, row):
+        who, _, role = values["target"].rpartition(" ")
+        grant(req, scope, id, who, role, "DELETE")
+    return remove

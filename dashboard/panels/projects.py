@@ -8,22 +8,9 @@ from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
 from dashboard.panels.domains import DOMAINS, domain_fields
 from dashboard.panels.fields import DESCRIPTION, TARGET, deletion, enabled, name_and_description
-from dashboard.panels.members import MEMBER_COLUMNS, assignments, member_fields, members
+from dashboard.panels.members import MEMBER_COLUMNS, assignments, grant, member_fields, members, remover
 from dashboard.panels.quotas import quota_fields, set_quotas, used_quotas, used_rows
 from dashboard.texts import Text
-
-
-def grant(req, project: str, who: str, role: str, method: str) -> None:
-    kind, _, id = who.partition(" ")
-    if kind == "user":
-        do(req, method, "identity", path("/v3/projects/{name}/users/{name}/roles/{name}", project, id, role))
-    else:
-        do(req, method, "identity", path("/v3/projects/{name}/groups/{name}/roles/{name}", project, id, role))
-
-
-def _remove_member(req, id, values, row):
-    who, _, role = values["target"].rpartition(" ")
-    grant(req, id, who, role, "DELETE")
 
 
 def _project(req, id: str, values: dict) -> None:
@@ -60,9 +47,10 @@ PANEL = Panel(
     actions=(
         Action("edit", "Edit", lambda req, id, values, row: _project(req, id, values), name_and_description,
                done="{name} was changed."),
-        Action("member", "Add member", lambda req, id, values, row: grant(req, id, values["who"], values["role"], "PUT"),
+        Action("member", "Add member", lambda req, id, values, row: grant(
+            req, "projects", id, values["who"], values["role"], "PUT"),
                lambda req, row: member_fields(req), tab="members", done="The role was given."),
-        Action("remove-member", "Remove", _remove_member, (TARGET,), hidden=True, danger="danger", tab="members",
+        Action("remove-member", "Remove", remover("projects"), (TARGET,), hidden=True, danger="danger", tab="members",
                ask="The role in {name} is taken away, and tokens that have it end.", done="The role was taken away."),
         Action("quotas", "Edit quotas", set_quotas, quota_fields, done="The quotas of {name} were changed."),
         Action("disable", "Disable", lambda req, id, values, row: _project(req, id, {"enabled": False}), when=enabled,

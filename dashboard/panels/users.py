@@ -8,7 +8,7 @@ from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Partly, Source, Tab, Table
 from dashboard.panels.domains import DOMAINS, domain_fields
 from dashboard.panels.fields import DESCRIPTION, deletion, enabled, name_and_description
-from dashboard.panels.projects import grant
+from dashboard.panels.members import grant
 from dashboard.texts import Text
 
 
@@ -42,7 +42,7 @@ def _create_user(req, values: dict) -> str:
     made = do(req, "POST", "identity", path("/v3/users"), {"user": body}, "user")
     if roles:
         try:
-            grant(req, values["project"], f"user {made['id']}", roles[0]["id"], "PUT")
+            grant(req, "projects", values["project"], f"user {made['id']}", roles[0]["id"], "PUT")
         except errors.Error as error:
             return Partly("{name} was created, but is not a member of the project: {error}", name=values["name"], error=error)
     return Text("{name} was created.", name=values["name"])

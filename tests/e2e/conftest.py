@@ -6,7 +6,9 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -144,3 +146,12 @@ def real():
     names = host.run("ps", "-eo", "comm").stdout
     assert not re.search(r"^(p-|qemu-system|dnsmasq|radvd|libvirtd|tgtd|beam)", names, re.M), names
     assert not pathlib.Path(state).exists()
+
+
+@pytest.fixture
+def directory():
+    """One that the users of guests may go through."""
+    made = pathlib.Path(tempfile.mkdtemp(prefix="pileus-virt-", dir="/var/tmp"))
+    made.chmod(0o711)
+    yield made
+    shutil.rmtree(made)

@@ -37,15 +37,6 @@ def archive(tmp_path_factory):
     return made
 
 
-@pytest.fixture
-def directory():
-    """One that containers' users may go through."""
-    made = pathlib.Path(tempfile.mkdtemp(prefix="pileus-lxc-", dir="/var/tmp"))
-    made.chmod(0o711)
-    yield made
-    shutil.rmtree(made)
-
-
 def as_disk(archive: pathlib.Path, target: pathlib.Path, *, partitioned: bool) -> None:
     """A qcow2 disk with the archive's files in an ext4 file system."""
     with tempfile.TemporaryDirectory() as name:

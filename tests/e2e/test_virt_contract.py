@@ -2,10 +2,7 @@
 
 import base64
 import os
-import pathlib
-import shutil
 import subprocess
-import tempfile
 
 import pytest
 
@@ -33,15 +30,6 @@ def tgtd(real):
     yield
     process.kill()
     process.wait()
-
-
-@pytest.fixture
-def directory():
-    """One that the guests' users may go through."""
-    made = pathlib.Path(tempfile.mkdtemp(prefix="pileus-virt-", dir="/var/tmp"))
-    made.chmod(0o711)
-    yield made
-    shutil.rmtree(made)
 
 
 @pytest.fixture
