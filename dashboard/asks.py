@@ -75,26 +75,41 @@ def send(req, ask: Ask):
 
 
 def together(req, **asks: Ask) -> dict[str, typing.Any]:
-    """The answers to requests that are sent at the same time, by name. :raises errors.Error: the first that fails"""
+    """The answers to requests that are sent at the same time, by name. :raises errors.Error: of one that fails"""
     if len(asks) == 1:
         return {name: send(req, ask) for name, ask in asks.items()}
+    found = _outcomes(req, asks)
+    for outcome in found.values():
+        if isinstance(outcome, Exception):
+            raise outcome
+    return found
+
+
+def attempts(req, **asks: Ask) -> dict[str, typing.Any]:
+    """As ``together``, with an ``errors.Error`` in place of an answer that failed. :raises Unauthorized: the session has ended"""
+    found = _outcomes(req, asks)
+    for outcome in found.values():
+        if isinstance(outcome, errors.Unauthorized) or isinstance(outcome, Exception) and not isinstance(outcome, errors.Error):
+            raise outcome
+    return found
+
+
+def _outcomes(req, asks: dict[str, Ask]) -> dict[str, typing.Any]:
+    """{name: the answer, or the exception} of requests that are sent at the same time."""
     found: dict[str, typing.Any] = {}
-    failed: list[Exception] = []
     active = context.active()
 
     def run(name: str, ask: Ask) -> None:
         context.activate(active)
         try:
             found[name] = send(req, ask)
-        except Exception as error:  # a thread's boundary: raised below, in the request's thread
-            failed.append(error)
+        except Exception as error:  # a thread's boundary: raised in the request's thread
+            found[name] = error
     threads = [threading.Thread(target=functools.partial(run, name, ask), daemon=True) for name, ask in asks.items()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    if failed:
-        raise failed[0]
     return found
 
 

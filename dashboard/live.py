@@ -13,11 +13,12 @@ import typing
 from common import context, errors
 from common.periodic import Periodic
 from common.rpcapi import Change, WatchersAPI
-from dashboard.session import Session
+from dashboard.session import Ended, Session
 
 # Of one session, the oldest ends when there is another: pages that were left are noticed only when something is sent to them.
 MOST_OF_SESSION, MOST = 6, 200
 BEAT_S, STREAM_S = 15.0, 300.0
+ASKED_S = 60.0  # how often a stream asks identity whether its session goes on: what ended it may be elsewhere
 SILENT_S = 40.0  # without a message, not even our own, the bus is away
 RETRY_MS = 3000
 
@@ -40,11 +41,12 @@ class Stream:
 class Streams:
     """The streams of this process.
 
-    :param is_over: whether a session has ended
+    :param is_over: whether this process knows that a session has ended
+    :param is_alive: whether identity still takes a session's token
     """
 
-    def __init__(self, is_over: typing.Callable[[Session], bool]):
-        self._is_over, self._lock = is_over, threading.Lock()
+    def __init__(self, is_over: typing.Callable[[Session], bool], is_alive: typing.Callable[[Session], bool]):
+        self._is_over, self._is_alive, self._lock = is_over, is_alive, threading.Lock()
         self._all: collections.OrderedDict[Stream, None] = collections.OrderedDict()
         self._heard = time.monotonic()
 
@@ -74,6 +76,13 @@ class Streams:
         """Whether the bus brings messages."""
         return time.monotonic() - self._heard < SILENT_S
 
+    def end(self, session_id: str) -> None:
+        """End the streams of a session at once."""
+        with self._lock:
+            for stream in self._all:
+                if stream.session.id == session_id:
+                    stream.end()
+
     def publish(self, changes: typing.Iterable[Change]) -> None:
         self._heard = time.monotonic()
         found = collections.defaultdict[str | None, set[str]](set)
@@ -96,11 +105,15 @@ class Streams:
         return found
 
     def _events(self, stream: Stream) -> typing.Iterator[bytes]:
-        until = time.monotonic() + STREAM_S
+        began = asked = time.monotonic()
         try:
             yield b""
             yield f"retry: {RETRY_MS}\n\n".encode()
-            while not stream.ended and time.monotonic() < until and self.hears() and not self._is_over(stream.session):
+            while not stream.ended and time.monotonic() < began + STREAM_S and self.hears() and not self._is_over(stream.session):
+                if time.monotonic() >= asked + ASKED_S:
+                    if not self._is_alive(stream.session):
+                        return
+                    asked = time.monotonic()
                 if not stream.told.wait(BEAT_S):
                     yield b":\n\n"
                     continue
@@ -114,13 +127,17 @@ class Streams:
 
 
 class Manager:
-    """Receives what the services tell."""
+    """Receives what the services, and other processes of the dashboard, tell."""
 
-    def __init__(self, streams: Streams):
-        self._streams = streams
+    def __init__(self, streams: Streams, ended: Ended):
+        self._streams, self._ended = streams, ended
 
     def changed(self, ctx, changes: list[Change]) -> None:
         self._streams.publish(changes)
+
+    def session_ended(self, ctx, session_id: str, until: float) -> None:
+        self._ended.note(session_id, until)
+        self._streams.end(session_id)
 
 
 class Pulse(Periodic):
@@ -129,8 +146,8 @@ class Pulse(Periodic):
     interval_s = 10.0
     every_worker = True
 
-    def __init__(self, conf, streams: Streams):
-        self._streams, self._api = streams, WatchersAPI(conf)
+    def __init__(self, api: WatchersAPI, streams: Streams):
+        self._streams, self._api = streams, api
 
     def run_once(self) -> None:
         if len(self._streams):

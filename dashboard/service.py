@@ -3,14 +3,15 @@
 import logging
 import time
 
-from common import errors
+from common import context, errors
+from common.changes import Changes
 from common.rest import path
 from common.rpcapi import WatchersAPI
 from common.service import Service
 from dashboard import conf
 from dashboard.live import Manager, Pulse, Streams
 from dashboard.regions import Regions
-from dashboard.session import Ended, Seal, Session
+from dashboard.session import Ended, Seal, Session, is_alive
 from dashboard.throttle import Throttle
 
 
@@ -28,17 +29,24 @@ class Dashboard(Service):
 
     def setup(self) -> None:
         of = self.conf.dashboard
-        self.seal, self.ended = Seal(of.secret, of.session_s), Ended()
+        self.watchers, self.changes = WatchersAPI(self.conf), Changes(self.conf)
+        self.seal, self.ended = Seal(of.secret, of.session_s), Ended(self._tell_ended)
         self.throttle = Throttle({"account": of.login_attempts, "source": of.login_attempts_of_source}, of.login_window_s)
         self.regions = Regions(self)
-        self.streams = Streams(self._is_over)
-        self.periodics.append(Pulse(self.conf, self.streams))
+        self.streams = Streams(self._is_over, lambda session: is_alive(self.rest, session))
+        self.periodics.append(Pulse(self.watchers, self.streams))
 
     def _is_over(self, session: Session) -> bool:
         return session.id in self.ended or session.expires_at <= time.time()
 
+    def _tell_ended(self, session_id: str, until: float) -> None:
+        try:
+            self.watchers.session_ended(context.service_context(), session_id, until)
+        except errors.Error as error:  # identity refuses its tokens, which streams notice a little later
+            self.log.warning("other processes were not told of a logout: %s", error.internal or error)
+
     def endpoint(self):
-        return Manager(self.streams)
+        return Manager(self.streams, self.ended)
 
     def health(self) -> list[str]:
         try:

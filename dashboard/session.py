@@ -20,6 +20,7 @@ import logging
 import re
 import secrets
 import time
+import typing
 import urllib.parse
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -101,14 +102,22 @@ class Seal:
 
 
 class Ended:
-    """Sessions that ended here. They are refused at once, before other services have received the revocation."""
+    """Sessions that ended. They are refused at once, before other services have received the revocation.
 
-    def __init__(self):
+    :param tell: (id of a session, when its tokens expire): tells all processes of the dashboard, this one too
+    """
+
+    def __init__(self, tell: typing.Callable[[str, float], None] = lambda id, until: None):
         self._until: dict[str, float] = {}
+        self._tell = tell
 
     def add(self, session: Session) -> None:
+        self.note(session.id, session.expires_at)
+        self._tell(session.id, session.expires_at)
+
+    def note(self, id: str, until: float) -> None:
         now = time.time()
-        self._until = {id: until for id, until in self._until.items() if until > now} | {session.id: session.expires_at}
+        self._until = {known: end for known, end in self._until.items() if end > now} | {id: until}
 
     def __contains__(self, id: str) -> bool:
         return id in self._until
@@ -130,10 +139,13 @@ def forget(req) -> None:
     req.environ[_FORGOTTEN] = True
 
 
-def is_alive(req, session: Session) -> bool:
-    """Whether identity still takes a session's token, as far as it says."""
+def is_alive(rest, session: Session) -> bool:
+    """Whether identity still takes a session's token, as far as it says.
+
+    :param rest: the client of the APIs
+    """
     try:
-        projects_of(req, session.token)
+        rest.request("GET", "identity", path("/v3/auth/projects"), ctx=Context(token=session.token))
     except errors.Unauthorized:
         return False
     except errors.Error:

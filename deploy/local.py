@@ -17,7 +17,7 @@ import time  # noqa: E402
 import eventlet.tpool  # noqa: E402
 
 from common import files, log, native, service  # noqa: E402
-from deploy import first, options, ports, prepare, statedir  # noqa: E402
+from deploy import first, options, ports, prepare, settings, statedir  # noqa: E402
 from deploy.daemons import DAEMONS  # noqa: E402
 
 ADDRESS = "127.0.0.1"
@@ -61,10 +61,9 @@ def run(args, state: str) -> int:
     if taken := ports.conflicts(ADDRESS, offset):
         raise statedir.StateError("\n".join([*taken, "Stop these programs, or use other ports with --port-offset N."]))
     extra: dict = {"identity": {"identity": {"password_hash_rounds": "4"}}}
-    for item in args.set:
-        name, _, value = item.partition("=")
-        file, section, option = name.split(".", 2)
-        extra.setdefault(file, {}).setdefault(section, {})[option] = value
+    for file, sections in args.set.items():
+        for section, values in sections.items():
+            extra.setdefault(file, {}).setdefault(section, {}).update(values)
     os.makedirs(f"{state}/log", exist_ok=True, mode=0o700)
     os.environ["PILEUS_STATE"] = state
     found = prepare.write_config(
@@ -95,8 +94,10 @@ def main(argv=None) -> int:
     parser.add_argument("--state", default=options.fake_state(), help="state directory of the cloud")
     options.fake_options(parser)
     args = parser.parse_args(argv)
-    if any(name.count(".") < 2 or not equals for name, equals, _ in (i.partition("=") for i in args.set)):
-        parser.error("--set needs FILE.SECTION.OPTION=VALUE")
+    try:
+        args.set = settings.parse(args.set)
+    except ValueError as error:
+        parser.error(str(error))
     os.umask(files.UMASK)
     state = os.path.abspath(args.state)
     try:

@@ -49,7 +49,7 @@ def driver_of(state: str) -> str | None:
 def require_cloud(state: str) -> None:
     """:raises StateError: there is no cloud in this directory"""
     if not is_cloud(state):
-        raise StateError(f"There is no cloud in {state}.")
+        raise StateError(f"There is no cloud in {state}. Name the directory of one with --state, or start one with pileus up.")
 
 
 def load(state: str) -> Choices:

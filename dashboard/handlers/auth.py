@@ -25,7 +25,7 @@ def home(req):
 def show(req):
     """The form. A cookie whose token has ended is deleted here, where the browser has just sent its newest."""
     active = session.current(req)
-    ended = active is not None and not session.is_alive(req, active)
+    ended = active is not None and not session.is_alive(req.svc.rest, active)
     if ended:
         session.forget(req)
     response = _page(req, later=req.GET.get("next", ""))

@@ -11,7 +11,7 @@ def show(req):
     active = session.required(req)
     if req.headers.get("Accept") != "text/event-stream":
         raise errors.NotFound("This is a stream of events for the pages of the dashboard.")
-    if not session.is_alive(req, active):
+    if not session.is_alive(req.svc.rest, active):
         raise errors.Unauthorized()
     streams = req.svc.streams
     stream = streams.open(active, everyone="everyone" in req.GET)

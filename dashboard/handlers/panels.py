@@ -16,6 +16,7 @@ from dashboard.texts import Text
 
 CONFIRM = "confirm_name"
 _MOST_AT_ONCE = 100
+_PROJECTS = ("project_id", "tenant_id", "os-vol-tenant-attr:tenant_id", "os-extended-snapshot-attributes:project_id", "owner")
 
 
 def _own(req) -> str:
@@ -55,6 +56,11 @@ class Handlers:
         """The function that tells which actions a row's state allows."""
         usable, panel = [a for a in self._usable(active) if not a.hidden], self.panel
         return lambda row: [a for a in usable if a.when(row)] if panel.is_own(row, active.project_id) else []
+
+    def _changed(self, req, row: Row) -> None:
+        """Tell the pages of this kind in the row's project, which may be of others: services do not tell of every change."""
+        project = next((row[name] for name in _PROJECTS if row.get(name)), session.required(req).project_id)
+        req.svc.changes.note(self.panel.source.key, project)
 
     # Lists
 
@@ -109,6 +115,7 @@ class Handlers:
                 raise
             except errors.Error as error:  # also a failure, so that it is told how many were done
                 refused.append(f"{name or id}: {error}")
+        self._changed(req, {})
         text = Text("{action}: {done} of {all} accepted.", action=action.text, done=done, all=len(chosen))
         return redirect(req, f"{panel.path}/", Text("{done} {refused}", done=text,
                                                     refused=" ".join(refused[:5])) if refused else text, BAD if refused else GOOD)
@@ -191,6 +198,7 @@ class Handlers:
                 return self._dialog(req, action, row, fields, given, error)
             return redirect(req, self._after(action, req, given), Text("{action}: {error}", action=action.text,
                                                                        error=error.public), BAD)
+        self._changed(req, row)
         if isinstance(done, webob.Response):
             return redirect(req, done.location) if done.location else done
         if isinstance(done, Page):
@@ -240,6 +248,7 @@ class Handlers:
             raise
         except errors.Error as error:  # also a failure, so that what was typed is not lost
             return self._new(req, fields, given, error)
+        self._changed(req, {})
         if isinstance(done, Page):
             return render(req, done.template, **done.values)
         return done if isinstance(done, webob.Response) else redirect(req, f"{self.panel.path}/", done, kind_of(done))

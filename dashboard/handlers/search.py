@@ -2,9 +2,10 @@
 
 import re
 
+from common import errors
 from common.rest import Path, path
 from dashboard import menu, session
-from dashboard.asks import Ask, together
+from dashboard.asks import Ask, attempts
 from dashboard.pages import render
 from dashboard.texts import Text
 
@@ -18,6 +19,7 @@ _KINDS = (("Instances", "/project/instances", "compute", "servers"), ("Volumes",
           ("Routers", "/project/routers", "network", "routers"),
           ("Security groups", "/project/security_groups", "network", "security_groups"))
 _MOST_NAMES = 1000
+Found = list[tuple[str, list[tuple[str, str]]]]  # (heading, [(path, name)])
 
 
 def _where(key: str, text: str, own: str) -> Path:
@@ -36,28 +38,38 @@ def _one(key: str, id: str) -> Ask:
              "images": path("/v2/images/{id}", id), "networks": path("/v2.0/networks/{id}", id),
              "routers": path("/v2.0/routers/{id}", id), "security_groups": path("/v2.0/security-groups/{id}", id)}[key]
     service = next(service for *_, service, name in _KINDS if name == key)
-    return Ask(service, where, instead={})
+    return Ask(service, where)
 
 
-def _by_id(req, id: str) -> list[tuple[str, list[tuple[str, str]]]]:
-    answers = together(req, **{key: _one(key, id) for *_, key in _KINDS})
+def _answers(req, asks: dict[str, Ask]) -> tuple[dict, list[str]]:
+    """(answers, headings of the kinds whose service did not answer). What it refused, or does not have, is no answer either, but
+    there is nothing to be found then.
+    """
+    answers = attempts(req, **asks)
+    away = [heading for heading, *_, key in _KINDS if isinstance(answers[key], errors.Error) and answers[key].status >= 500]
+    return {key: answer for key, answer in answers.items() if not isinstance(answer, errors.Error)}, away
+
+
+def _by_id(req, id: str) -> tuple[Found, list[str]]:
+    answers, away = _answers(req, {key: _one(key, id) for *_, key in _KINDS})
     found = []
     for heading, page, _, key in _KINDS:
-        row = answers[key].get(key.removesuffix("s"), answers[key])
+        row = answers.get(key, {})
+        row = row.get(key.removesuffix("s"), row)
         if row.get("id"):
             found.append((heading, [(f"{page}/{row['id']}/", row.get("name") or row["id"])]))
-    return found
+    return found, away
 
 
-def _by_name(req, text: str) -> list[tuple[str, list[tuple[str, str]]]]:
+def _by_name(req, text: str) -> tuple[Found, list[str]]:
     own = session.required(req).project_id
-    answers = together(req, **{key: Ask(service, _where(key, text, own), key, instead=[]) for _, _, service, key in _KINDS})
+    answers, away = _answers(req, {key: Ask(service, _where(key, text, own), key) for _, _, service, key in _KINDS})
     found = []
     for heading, page, _, key in _KINDS:
-        rows = [row for row in answers[key] if text.lower() in (row.get("name") or "").lower()][:_EACH]
+        rows = [row for row in answers.get(key, ()) if text.lower() in (row.get("name") or "").lower()][:_EACH]
         if rows:
             found.append((heading, [(f"{page}/{row['id']}/", row["name"]) for row in rows]))
-    return found
+    return found, away
 
 
 def show(req):
@@ -65,8 +77,10 @@ def show(req):
     pages = [(target, f"{title} ({heading})") for heading, entries in menu.of(active) for target, title in entries
              if text and text.lower() in title.lower()]
     found = [(Text("Pages"), pages[:_EACH * 2])] if pages else []
+    more: Found = []
+    away: list[str] = []
     if _ID.fullmatch(text.lower()):
-        found += _by_id(req, text.lower())
+        more, away = _by_id(req, text.lower())
     elif len(text) >= _LEAST:
-        found += _by_name(req, text)
-    return render(req, "search.html", text=text, found=found, least=_LEAST)
+        more, away = _by_name(req, text)
+    return render(req, "search.html", text=text, found=found + more, away=away, least=_LEAST)

@@ -38,7 +38,7 @@ def change_password(req):
         do(req, "POST", "identity", path("/v3/users/{name}/password", active.user_id), {"user": {
             "original_password": values["old_password"], "password": values["password"]}})
     except errors.Unauthorized as error:
-        if not session.is_alive(req, active):
+        if not session.is_alive(req.svc.rest, active):
             raise
         return _password_page(req, given, forms.Refused({"old_password": str(error) or "This is not your password."}))
     except forms.MENDABLE as error:

@@ -28,7 +28,9 @@ def create(req):
     try:
         values = forms.read(_FIELDS, given)
         made = do(req, "POST", "image", path("/v2/images"), new_image(values))
-    except forms.MENDABLE as error:
+    except errors.Unauthorized:
+        raise
+    except errors.Error as error:  # also a failure, so that what was typed is not lost
         uploads.drain(content)
         return _page(req, given, error)
     try:
@@ -36,7 +38,7 @@ def create(req):
                              headers={"Content-Type": "application/octet-stream"}, timeout_s=_STORED_S)
     except errors.Error as error:
         undo(req, "image", path("/v2/images/{id}", made["id"]))
-        if not isinstance(error, forms.MENDABLE):
+        if isinstance(error, errors.Unauthorized):
             raise
         uploads.drain(content)
         return _page(req, given, error)

@@ -77,8 +77,8 @@ HYPERVISORS = Panel(
                ask="Every instance of {name} is moved to a host that the scheduler chooses. Disable its service first, so that "
                    "it gets no new ones."),
         Action("evacuate", "Evacuate host", _evacuate, _other_hosts, when=lambda row: row["state"] == "down", danger="danger",
-               ask="{name} is down. Its instances are built again on other hosts. Disks that are not on shared storage are "
-                   "lost.")),
+               ask="{name} is down. Its instances are built again on other hosts. Their disks begin again from their images, so "
+                   "what was on them is lost. Volumes and addresses stay.")),
     tabs=(Tab("overview", "Overview", facts=(
         ("Capacity", (Column("VCPUs", lambda r: (r["vcpus_used"], r["vcpus"]), "bar"),
                       Column("RAM, MiB", lambda r: (r["memory_mb_used"], r["memory_mb"]), "bar"),

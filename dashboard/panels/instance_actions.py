@@ -341,7 +341,8 @@ ACTIONS = (
            ask="{name} is moved to another host while it runs.", done="{name} is being migrated."),
     Action("evacuate", "Evacuate", _move("evacuate"), lambda req, row: [_host_field(req, row)], when=_idle(
         "ACTIVE", "SHUTOFF", "ERROR"), admin=True, danger="danger",
-        ask="{name} is rebuilt on another host because its own is down. Disks that are not on shared storage are lost.",
+        ask="{name} is built again on another host because its own is down. Its disk begins again from the image, so what was "
+            "on it is lost. Volumes and addresses stay.",
         done="{name} is being evacuated."),
     Action("reset-state", "Reset state", _reset_state, (_STATE,), admin=True,
            ask="This changes only what the database says about {name}.", danger="danger", done="The state was reset."),

@@ -163,7 +163,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     wanted = true;
     return;
   }
-  if (status >= 400 && (target === body ? !responseText : status >= 500 || !target.matches("[data-upload]"))) {
+  const shows = target === body ? responseText : target.matches("[data-upload]") && responseText.includes("data-upload");
+  if (status >= 400 && !shows) {
     event.detail.shouldSwap = false;
     if (status === 404 && target.matches("[data-live]")) location.reload();
   }
@@ -171,7 +172,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 for (const name of ["htmx:sendError", "htmx:responseError"]) {
   document.addEventListener(name, (event) => {
-    if (event.detail.target === body && event.detail.xhr.responseText) return; // the dialog says what failed
+    const { target, xhr: { responseText } } = event.detail;
+    if (responseText && (target === body || responseText.includes("data-upload"))) return; // the form says what failed
     const announce = document.getElementById("announce");
     announce.textContent = announce.dataset.unreachable;
   });
@@ -194,13 +196,60 @@ document.addEventListener("stayed", (event) => {
   dialog.close();
 });
 
-// How far an upload is.
+// How far an upload is. If it fails, its file stays chosen, also in the form that comes as the answer.
+let chosen = null;
 document.addEventListener("htmx:xhr:progress", (event) => {
   const bar = event.target.querySelector?.("progress.upload");
   if (bar && event.detail.lengthComputable) {
     bar.hidden = false;
     bar.value = (100 * event.detail.loaded) / event.detail.total;
   }
+});
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const form = event.target.closest?.("[data-upload]");
+  if (form) form.querySelector("[data-stopped]").hidden = true;
+});
+document.addEventListener("htmx:beforeSwap", (event) => {
+  chosen = event.detail.target.matches("[data-upload]") ? event.detail.target.querySelector("[type=file]").files : null;
+});
+document.addEventListener("htmx:afterSwap", () => {
+  const form = chosen?.length && document.querySelector("[data-upload]");
+  if (form) {
+    form.querySelector("[type=file]").files = chosen;
+    form.querySelector("#again").hidden = true;
+  }
+  chosen = null;
+});
+for (const name of ["htmx:sendError", "htmx:responseError"]) {
+  document.addEventListener(name, (event) => {
+    const form = event.target.closest?.("[data-upload]"), bar = form?.querySelector("progress.upload");
+    if (!form || event.detail.xhr.responseText.includes("data-upload")) return;
+    const said = form.querySelector("[data-stopped]");
+    said.textContent = said.dataset.stopped.replace("{share}", Math.floor(bar.value));
+    said.hidden = false;
+    bar.hidden = true;
+  });
+}
+
+// A file that is dropped on the form; its name says what the image may be called, and its format.
+document.addEventListener("dragover", (event) => {
+  if (document.querySelector("[data-upload]") && event.dataTransfer.types.includes("Files")) event.preventDefault();
+});
+document.addEventListener("drop", (event) => {
+  const form = document.querySelector("[data-upload]"), files = event.dataTransfer.files;
+  if (!form || !files.length) return;
+  event.preventDefault(); // or else the browser would open it
+  if (files.length > 1 || form.classList.contains("htmx-request")) return;
+  form.querySelector("[type=file]").files = files;
+  form.querySelector("[type=file]").dispatchEvent(new Event("change", { bubbles: true }));
+});
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("[data-upload]");
+  if (!form || !event.target.matches("[type=file]") || !event.target.files.length) return;
+  const [, name, , ending] = /^(.*?)(\.([^.]*))?$/.exec(event.target.files[0].name), format = form.querySelector("#f-disk_format");
+  if (!form.querySelector("#f-name").value) form.querySelector("#f-name").value = name;
+  const found = { img: "raw" }[ending?.toLowerCase()] ?? ending?.toLowerCase();
+  if ([...format.options].some((option) => option.value === found)) format.value = found;
 });
 
 // The box that chooses all rows.
@@ -211,7 +260,7 @@ document.addEventListener("change", (event) => {
 });
 
 function prepare() {
-  for (const label of document.querySelectorAll("label.all")) label.hidden = false;
+  for (const part of document.querySelectorAll("label.all, [data-droppable]")) part.hidden = false;
 }
 prepare();
 watch();

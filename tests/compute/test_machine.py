@@ -137,6 +137,19 @@ def test_a_rebuild_ends_right_that_an_agent_of_the_release_before_reports(databa
     assert states(database) == ("stopped", None)
 
 
+def test_the_end_of_an_action_is_told_to_the_project_of_its_server_whoever_asked_for_it(database):
+    """Where nobody reads notifications too: pages of the server's owner are refreshed after an administrator's action."""
+    told = []
+    manager = Manager(types.SimpleNamespace(db=database, notifier=types.SimpleNamespace(
+        on=False, changed=lambda ctx, what, payload: told.append((what, payload)))))
+    admin = context.service_context(project_id="of-the-operator")
+    put(database, "active", "powering-off")
+    manager.finish(admin, "u", "stop", [], {"power_state": server_states.SHUTDOWN})
+    put(database, "active", "powering-off")
+    manager.fail(admin, "u", "host", "stop", "it hangs", [], False)
+    assert told == [("compute.instance.power_off.end", {"project_id": "p"}), ("compute.instance.stop.error", {"project_id": "p"})]
+
+
 def test_states_fit_their_columns():
     table = models.instances
     assert max(map(len, VM)) <= table.c.vm_state.type.length

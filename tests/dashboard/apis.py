@@ -65,11 +65,14 @@ class Dashboard:
     def __init__(self, answers: dict, *, admin: bool = True):
         self.apis = Apis(**answers)
         self.active = dataclasses.replace(ACTIVE, admin=admin)
+        self.noted: list[tuple[str, str | None]] = []  # changes that the dashboard tells of
         conf = types.SimpleNamespace(region="RegionOne", dashboard=types.SimpleNamespace(websso=[], websso_url=None))
         self.seal = session.Seal("11" * 32, 3600)
         self.service = types.SimpleNamespace(rest=self.apis, seal=self.seal, ended=session.Ended(), conf=conf)
         self.service.regions = Regions(self.service)
-        self.service.streams = Streams(lambda active: active.id in self.service.ended)
+        self.service.streams = Streams(lambda active: active.id in self.service.ended, lambda active: session.is_alive(
+            self.apis, active))
+        self.service.changes = types.SimpleNamespace(note=lambda kind, project: self.noted.append((kind, project)))
         self.app = Pages(Application("dashboard", self.service, ROUTES), self.service)
 
     def send(self, path: str, fields: list[tuple[str, str]] | None = None, *, method: str = "", body: bytes | None = None,

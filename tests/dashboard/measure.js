@@ -3,8 +3,7 @@
   const found = [], root = document.documentElement, width = root.clientWidth;
   const named = (e) => `<${e.tagName.toLowerCase()} class="${e.getAttribute("class") ?? ""}"> ${(e.textContent ?? "").trim().slice(0, 30)}`;
   if (root.scrollWidth > width) found.push(`the page is ${root.scrollWidth - width} px too wide`);
-  // Charts are drawn for the window of their page, which only these measurements change.
-  const hidden = (e) => !e.checkVisibility() || e.closest(".away, .skip, thead, figure");
+  const hidden = (e) => !e.checkVisibility() || e.closest(".away, .skip, thead");
   const scrolls = (e) => {
     for (let up = e.parentElement; up && up !== document.body; up = up.parentElement) {
       if (["auto", "scroll"].includes(getComputedStyle(up).overflowX)) return true;

@@ -313,6 +313,20 @@ def test_a_failed_upload_leaves_no_protected_image_and_says_why():
     assert dashboard.apis.sent[-1].body == [{"op": "replace", "path": "/protected", "value": True}]
 
 
+@pytest.mark.parametrize("failing", ["POST /v2/images", f"PUT /v2/images/{ID}/file"])
+@pytest.mark.parametrize("error", [errors.ServiceUnavailable(part="image"), errors.Error()])
+def test_an_upload_that_a_service_fails_keeps_what_was_typed(failing, error):
+    dashboard = Dashboard({"POST /v2/images": {"id": ID}, f"PUT /v2/images/{ID}/file": {}, f"DELETE /v2/images/{ID}": {},
+                           failing: error})
+    fields = {"csrfmiddlewaretoken": dashboard.active.csrf, **dict(IMPORT), "properties": "os_distro=mine", "min_ram": "17",
+              "file": ("disk.raw", b"x" * 100_000, "text/plain")}
+    body, kind = urllib3.encode_multipart_formdata(fields)
+    answer = dashboard.send("/project/images/upload/", body=body, **{"Content-Type": kind})
+    kept = Forms(answer.text).forms["/project/images/upload/"]
+    assert answer.status_int == error.status and str(error) in words(answer.text) and "pileus trace" in answer.text
+    assert (kept["name"], kept["properties"], kept["min_ram"], kept["disk_format"]) == ("i", "os_distro=mine", "17", "raw")
+
+
 def test_a_failed_network_says_why():
     dashboard = Dashboard({"POST /v2.0/networks": {"network": {"id": ID}},
                            "POST /v2.0/subnets": errors.BadRequest("Overlaps."),

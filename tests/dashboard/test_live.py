@@ -33,7 +33,7 @@ def over() -> set[str]:
 
 @pytest.fixture
 def streams(over):
-    return Streams(lambda session: session.id in over)
+    return Streams(lambda session: session.id in over, lambda session: session.id not in over)
 
 
 def told(stream) -> set[str]:
@@ -81,6 +81,58 @@ def test_a_stream_ends_with_its_session(streams, over):
     over.add(PLAIN.id)
     streams.publish([{"kind": "servers", "project_id": PROJECT}])
     assert list(events) == [] and len(streams) == 0
+
+
+def test_a_logout_in_one_process_ends_the_streams_of_all(monkeypatch):
+    """Two processes of the dashboard on one bus, and a cookie that the second still has."""
+    processes: list[Dashboard] = []
+
+    def tell(session_id: str, until: float) -> None:
+        for each in processes:
+            live.Manager(each.service.streams, each.service.ended).session_ended(Context(), session_id, until)
+    for _ in range(2):
+        processes.append(Dashboard({"GET /v3/auth/projects": {"projects": []}, "DELETE /v3/auth/tokens": {}}))
+        processes[-1].service.ended._tell = tell
+    first, second = processes
+    events = second.service.streams.events(second.service.streams.open(second.active, everyone=False))
+    other = second.service.streams.open(ELSEWHERE, everyone=False)
+    next(events)
+    first.send("/auth/logout/", [])
+    assert list(events) == [] and not other.ended
+    assert "/auth/login/" in second.send("/project/").location
+
+
+def test_a_stream_asks_identity_now_and_then(streams, over, monkeypatch):
+    """What ends a session elsewhere, such as a change of the password, may never be told here."""
+    asked = []
+    streams = Streams(lambda session: False, lambda session: asked.append(session.id) or session.id not in over)
+    monkeypatch.setattr(live, "BEAT_S", 0.01)
+    events = streams.events(streams.open(PLAIN, everyone=False))
+    assert next(events) and next(events) == b":\n\n" == next(events) and not asked
+    monkeypatch.setattr(live, "ASKED_S", 0.0)
+    assert next(events) == b":\n\n" and asked == [PLAIN.id]
+    over.add(PLAIN.id)
+    assert list(events) == [] and len(streams) == 0
+
+
+@pytest.mark.parametrize(("row", "project"), [({"tenant_id": OTHER}, OTHER), ({}, PROJECT)])
+def test_what_the_dashboard_changes_is_told_to_the_pages_of_its_project(row, project):
+    """Also of kinds of which no service tells."""
+    where = f"/v2.1/os-server-groups/{PROJECT}"
+    dashboard = Dashboard({f"GET {where}": {"server_group": {"id": PROJECT, "name": "g", "policy": "affinity", **row}},
+                           f"DELETE {where}": {}})
+    path = f"/project/server_groups/{PROJECT}/delete/"
+    assert dashboard.send(path, [("confirm_name", "wrong")]).status_int in (303, 400)
+    assert dashboard.noted in ([], [("server_groups", project)])
+    dashboard.noted.clear()
+    dashboard.send(path, [("confirm_name", "g")])
+    assert dashboard.noted == [("server_groups", project)]
+
+
+def test_what_is_refused_is_no_change():
+    dashboard = Dashboard({})
+    assert dashboard.send("/project/server_groups/create/", [("name", "g"), ("policy", "affinity")]).status_int == 404
+    assert not dashboard.noted
 
 
 def test_a_stream_of_a_page_that_was_left_is_forgotten(streams):

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from common import errors
 from tests.dashboard.screens import CHROMIUM, Screens, View, screens
 
 pytestmark = pytest.mark.skipif(not pathlib.Path(CHROMIUM).exists(), reason="needs Debian's chromium-headless-shell")
@@ -67,4 +68,52 @@ def test_a_browser_that_fills_in_a_field_presses_no_key(shown: Screens):
     """Chromium then sends the event without a key."""
     page = shown.open(View("/project/volumes/", rows=1))
     page.evaluate("document.getElementById('q').dispatchEvent(new Event('keydown', { bubbles: true }))")
+    assert not shown.complaints
+
+
+def drop(page, items: str) -> None:
+    """Drop something on the form for uploads. ``items``: script that puts it into ``dropped``, a ``DataTransfer``."""
+    page.evaluate(f"""() => {{
+        const dropped = new DataTransfer();
+        {items};
+        document.querySelector("#f-name").dispatchEvent(
+            new DragEvent("drop", {{ dataTransfer: dropped, bubbles: true, cancelable: true }}));
+    }}""")
+
+
+def test_a_file_is_dropped_on_the_upload_and_kept_when_that_fails(shown: Screens):
+    """Its name says what the image is called and its format; what was typed and the file stay, whatever fails."""
+    page, where = shown.open(View("/project/images/upload/")), "**/project/images/upload/"
+    drop(page, "dropped.items.add(new File(['x'.repeat(100000)], 'my.disk.vmdk'))")
+    assert page.input_value("#f-name") == "my.disk" and page.input_value("#f-disk_format") == "vmdk"
+    page.fill("#f-min_ram", "17")
+
+    def send(text: str) -> tuple[str, str, int]:
+        """What is said then, and what the form has: its minimum of RAM, and the number of files."""
+        page.get_by_role("main").get_by_role("button", name="Upload").click()
+        page.get_by_role("main").get_by_text(text).wait_for()
+        return page.input_value("#f-min_ram"), page.input_value("#f-name"), page.evaluate(
+            "document.querySelector('#f-file').files.length")
+    page.route(where, lambda route: route.abort())
+    assert send("and nothing was stored") == ("17", "my.disk", 1)
+    assert page.locator("progress.upload").is_hidden()
+    page.unroute(where)
+    page.route(where, lambda route: route.fulfill(status=502, content_type="text/html", body="<p>Bad gateway</p>"))
+    assert send("and nothing was stored") == ("17", "my.disk", 1)
+    page.unroute(where)
+    shown.dashboard.apis.changed = lambda answer: errors.ServiceUnavailable("The image service does not respond.")
+    assert send("The image service does not respond.") == ("17", "my.disk", 1)
+    assert page.locator("#again").is_hidden() and page.locator("[data-stopped]").is_hidden()
+    shown.dashboard.apis.changed = lambda answer: answer
+    page.get_by_role("main").get_by_role("button", name="Upload").click()
+    page.get_by_text("my.disk was uploaded").wait_for()
+    shown.complaints.clear()  # of htmx, about the failures that were meant
+
+
+def test_two_files_or_a_text_are_not_an_image(shown: Screens):
+    page = shown.open(View("/project/images/upload/"))
+    for items in ("dropped.items.add(new File(['x'], 'a')); dropped.items.add(new File(['x'], 'b'))",
+                  "dropped.setData('text/plain', 'x')"):
+        drop(page, items)
+        assert page.evaluate("document.querySelector('#f-file').files.length") == 0
     assert not shown.complaints

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from common import errors
 from tests.dashboard.apis import Dashboard
 from tests.dashboard.browser import words
@@ -40,9 +42,22 @@ def test_an_id_is_asked_for_of_every_service():
     assert links(dashboard, ID) == [f"/project/volumes/{ID}/"]
 
 
-def test_a_service_that_is_away_is_left_out():
-    answers = {**ANSWERS, "GET /v2.1/servers": errors.ServiceUnavailable(part="compute")}
-    assert links(Dashboard(answers), "web") == [f"/project/networks/{ID}/"]
+@pytest.mark.parametrize("error", [errors.ServiceUnavailable(part="compute"), errors.Error()])
+def test_a_service_that_is_away_is_named(error):
+    """Or else what it has would seem not to exist."""
+    dashboard = Dashboard({**ANSWERS, "GET /v2.1/servers": error, f"GET /v2.1/servers/{ID}": error})
+    assert links(dashboard, "web") == [f"/project/networks/{ID}/"]
+    for text in ("web", "nowhere", ID):
+        said = words(dashboard.send(f"/search/?q={text}").text)
+        assert "because their service does not respond: Instances" in said and "Nothing was found" not in said
+        assert "Volumes" not in said.partition("respond:")[2][:20]
+
+
+def test_what_a_service_refuses_is_not_there():
+    dashboard = Dashboard({**ANSWERS, "GET /v2.1/servers": errors.Forbidden("no")})
+    assert "does not respond" not in dashboard.send("/search/?q=web").text
+    ended = Dashboard({**ANSWERS, "GET /v3/volumes": errors.Unauthorized()})
+    assert "/auth/login/" in ended.send("/search/?q=web").location
 
 
 def test_one_letter_asks_nobody():

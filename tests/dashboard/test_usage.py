@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import sys
 
 import pytest
 
@@ -46,6 +47,36 @@ def test_short_periods_have_hours_and_long_ones_few_parts():
     assert len(parts([], days(1), NOW)) == 24 and days(2).step() == datetime.timedelta(hours=1)
     assert days(3).step() == datetime.timedelta(days=1)
     assert len(parts([], days(3650), datetime.datetime(2040, 1, 1))) <= MOST_PARTS
+
+
+def test_use_in_parts_adds_up_to_all_use():
+    """Servers of every length, as a plain sum over hours finds it."""
+    at = [datetime.datetime(2026, 10, 30) + datetime.timedelta(minutes=97 * n) for n in range(130)]
+    servers = [server(str(n), at[n].isoformat(), at[(n * 7) % 130].isoformat() if n % 5 else None) for n in range(130)]
+    for period in (days(1), days(2), days(4), days(300)):
+        found = parts(servers, period, NOW)
+        for part in found:
+            end, used = min(part.start + period.step(), period.end, NOW), datetime.timedelta()
+            for one in servers:
+                begun = datetime.datetime.fromisoformat(one["started_at"])
+                ended = datetime.datetime.fromisoformat(one["ended_at"]) if one["ended_at"] else NOW
+                used += max(datetime.timedelta(), min(ended, end) - max(begun, part.start))
+            hours = used.total_seconds() / 3600
+            assert (part.vcpu, part.ram, part.disk, part.instance) == pytest.approx(
+                (2 * hours, 2 * hours, 10 * hours, hours), abs=0.01)
+
+
+def test_many_servers_are_added_up_quickly_and_let_others_have_their_turn(monkeypatch):
+    """The work is that of the servers, not of servers and parts; a process has many pages to serve."""
+    turns, steps = [], []
+    monkeypatch.setattr("dashboard.usage.time.sleep", lambda seconds: turns.append(seconds))
+    servers = [server(str(n), "2026-08-01T00:00:00", None) for n in range(2000)]
+    sys.setprofile(lambda frame, event, of: steps.append(event))
+    try:
+        parts(servers, days(92), datetime.datetime(2027, 3, 1))
+    finally:
+        sys.setprofile(None)
+    assert len(turns) == 4 and len(steps) < 2000 * 40
 
 
 def test_a_period_that_begins_tomorrow_has_no_parts():

@@ -74,7 +74,8 @@ def test_version(name, capsys):
 @pytest.mark.parametrize("words", ["audit", "trace req-1", "lab", "lab add node2", "lab remove node2", "supervise", "down --yes"])
 def test_a_command_without_a_cloud_reports_it_and_creates_nothing(words, tmp_path, capsys):
     assert cli.main([*words.split(), "--state", f"{tmp_path}/none"]) == 1
-    assert capsys.readouterr().err == f"pileus {words.split()[0]}: There is no cloud in {tmp_path}/none.\n"
+    assert capsys.readouterr().err == (f"pileus {words.split()[0]}: There is no cloud in {tmp_path}/none. Name the directory of "
+                                       "one with --state, or start one with pileus up.\n")
     assert not (tmp_path / "none").exists()
 
 

@@ -29,6 +29,10 @@ def pileus(*words: str, **more) -> subprocess.CompletedProcess:
                           timeout=60, stdin=subprocess.DEVNULL, **more)
 
 
+def no_cloud(state) -> str:
+    return f"There is no cloud in {state}. Name the directory of one with --state, or start one with pileus up."
+
+
 def files(state) -> dict:
     return {p: p.stat().st_mtime_ns for p in pathlib.Path(state).rglob("*") if p.is_file() and p.parent.name in ("etc", "lock")}
 
@@ -100,7 +104,7 @@ def test_status_is_of_the_cloud_that_was_named(running, tmp_path):
     done = pileus("status", "--state", running.state)
     assert done.returncode == 0, done.stdout
     assert f"pid {running.process.pid} " in done.stdout and "all hosts are up, nothing is stuck" in done.stdout
-    assert pileus("status", "--state", str(tmp_path / "none")).stdout == f"pileus status: There is no cloud in {tmp_path}/none.\n"
+    assert pileus("status", "--state", str(tmp_path / "none")).stdout == f"pileus status: {no_cloud(tmp_path / 'none')}\n"
 
 
 def test_what_programs_read(running, tmp_path):
@@ -109,7 +113,7 @@ def test_what_programs_read(running, tmp_path):
     assert done.returncode == 0 and found["ok"] is True and found["stuck"] == [] == found["hosts"]
     assert found["daemons"]["pileus"]["pid"] == running.process.pid
     done = pileus("status", "--json", "--state", str(tmp_path / "none"))
-    assert done.returncode == 1 and json.loads(done.stdout) == {"ok": False, "error": f"There is no cloud in {tmp_path}/none."}
+    assert done.returncode == 1 and json.loads(done.stdout) == {"ok": False, "error": no_cloud(tmp_path / "none")}
     asked = running.client.pool.request("GET", running.client.url("volume") + "/volumes",
                                         headers={"X-Auth-Token": running.client.token})
     request_id = asked.headers["X-Openstack-Request-Id"]

@@ -27,7 +27,8 @@ def service(tmp_path):
     """With a volume that is available."""
     database = Database("volume", f"sqlite:///{tmp_path}/v.sqlite")
     models.METADATA.create_all(database.engine)
-    made = types.SimpleNamespace(db=database, driver=unittest.mock.Mock(keeps_bytes=True), notify=unittest.mock.Mock())
+    made = types.SimpleNamespace(db=database, driver=unittest.mock.Mock(keeps_bytes=True), notify=unittest.mock.Mock(),
+                                 notifier=unittest.mock.Mock())
     insert(made, models.volumes, volume(1, status="available"))
     return made
 

@@ -34,7 +34,9 @@ def service(tmp_path):
     def status() -> str:
         with database.reader() as connection:
             return connection.execute(models.snapshots.select()).one().status
-    return types.SimpleNamespace(db=database, say=say, status=status, driver=types.SimpleNamespace(
+    told: list[tuple] = []
+    notifier = types.SimpleNamespace(changed=lambda ctx, *what: told.append(what))
+    return types.SimpleNamespace(db=database, say=say, status=status, told=told, notifier=notifier, driver=types.SimpleNamespace(
         snapshot=None, delete_snapshot=lambda snapshot_id: None), tasks=Engine(Journal(tmp_path / "tasks")))
 
 
@@ -50,6 +52,7 @@ def test_a_snapshot_that_could_not_be_copied_becomes_error(service):
     with pytest.raises(errors.StepFailed):
         create(service)
     assert service.status() == "error"
+    assert service.told == [("snapshot", {"project_id": "owner"})], "whoever asked for it"
 
 
 def test_a_snapshot_set_to_available_is_copied_nevertheless(service):

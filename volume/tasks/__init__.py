@@ -5,7 +5,7 @@ import typing
 
 import sqlalchemy as sa
 
-from common import errors, units
+from common import context, errors, units
 from common.tasks import Task
 
 
@@ -31,5 +31,9 @@ class VolumeTask(Task):
         """Record the failure in the row, unless it has been deleted or its status has changed."""
         if isinstance(error, errors.Superseded):
             return
-        with self.service.db.writer() as connection, contextlib.suppress(errors.Error):
-            self.queries.move(connection, state[self.key], self.failure, fault=str(error))
+        table = self.queries.TABLE
+        with contextlib.suppress(errors.Error):
+            with self.service.db.writer() as connection:
+                self.queries.move(connection, state[self.key], self.failure, fault=str(error))
+                project = connection.execute(sa.select(table.c.project_id).where(table.c.id == state[self.key])).scalar()
+            self.service.notifier.changed(context.active(), table.name.removesuffix("s"), {"project_id": project})

@@ -1,5 +1,7 @@
 """Create and delete snapshots of volumes."""
 
+import sqlalchemy as sa
+
 from common import context, errors, units
 from volume.db import snapshots
 from volume.tasks import VolumeTask
@@ -38,7 +40,7 @@ class CreateSnapshot(VolumeTask):
             if row is None or row.status != "creating":
                 raise errors.Superseded()
             snapshots.move(connection, state["snapshot_id"], "created")
-        self.service.notifier.changed(context.active(), "snapshot")
+        self.service.notifier.changed(context.active(), "snapshot", {"project_id": row.project_id})
 
 
 class DeleteSnapshot(VolumeTask):
@@ -57,6 +59,8 @@ class DeleteSnapshot(VolumeTask):
     @units.unit
     def delete_row(self, state):
         with self.service.db.writer() as connection:
+            project = connection.execute(sa.select(snapshots.TABLE.c.project_id).where(
+                snapshots.TABLE.c.id == state["snapshot_id"])).scalar()
             connection.execute(snapshots.TABLE.delete().where(snapshots.TABLE.c.id == state["snapshot_id"],
                                                               snapshots.TABLE.c.status == "deleting"))
-        self.service.notifier.changed(context.active(), "snapshot")
+        self.service.notifier.changed(context.active(), "snapshot", {"project_id": project})

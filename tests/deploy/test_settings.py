@@ -1,0 +1,27 @@
+"""Settings on the command line of a fake cloud."""
+
+import pytest
+
+from deploy import settings
+
+
+def test_settings_are_of_files_sections_and_options():
+    found = settings.parse(["compute.compute.build_resend_s=5", "pileus.DEFAULT.report_interval=2",
+                            "identity.oslo_messaging_notifications.driver=messagingv2", "compute.compute.max_attempts=1"])
+    assert found == {"compute": {"compute": {"build_resend_s": "5", "max_attempts": "1"}},
+                     "pileus": {"DEFAULT": {"report_interval": "2"}},
+                     "identity": {"oslo_messaging_notifications": {"driver": "messagingv2"}}}
+
+
+@pytest.mark.parametrize(("item", "said"), [
+    ("compute.compute", "needs FILE.SECTION.OPTION=VALUE"), ("compute.max_attempts=1", "needs FILE.SECTION.OPTION=VALUE"),
+    ("nova.compute.max_attempts=1", "there is no file etc/nova.conf, but compute,"),
+    ("compute.compute.max_atempts=1", "no daemon that reads compute.conf has this option"),
+    ("compute.compote.max_attempts=1", "no daemon that reads compute.conf has this option"),
+    ("compute-agent.compute.max_attempts=1", "no daemon that reads compute-agent.conf has this option"),
+    ("compute.compute.max_attempts=many", "compute.compute.max_attempts: "),
+    ("identity.identity.token_expiration=-1", "identity.identity.token_expiration: ")])
+def test_what_no_daemon_reads_is_an_error(item, said):
+    with pytest.raises(ValueError, match="--set") as error:
+        settings.parse(["compute.compute.build_resend_s=5", item])
+    assert said in str(error.value)
