@@ -144,6 +144,8 @@ class LinuxDataplane:
         """Load the filters of all local ports. If that fails, no tap of a new port is brought up."""
         for path in ("bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables", "ipv4/ip_forward"):
             set_sysctl(path, "1")
+        # A guest that returns by live migration finds what the kernel knew of its connections, whose TCP windows are long past.
+        set_sysctl("netfilter/nf_conntrack_tcp_be_liberal", "1")
         ports = _here(merged["ports"])
         self._held &= {p["id"] for p in ports}
         by_filter = self.filters.apply({**merged, "ports": ports}, check=not partial)

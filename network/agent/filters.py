@@ -14,7 +14,7 @@ import subprocess
 import time
 
 from common import errors
-from network.agent import ethernet, guard, parsing
+from network.agent import connections, ethernet, guard, parsing
 from network.agent.links import bridge_name, tap_name
 from network.protocols import slaac
 
@@ -190,6 +190,7 @@ class Filters:
         self._sets: set[str] | None = None
         self._filled: dict[str, list[str]] = {}  # what this process has put into each set
         self._refused: dict[str, str] = {}  # {port id: its text that a program refused}
+        self._allowed: connections.Allowed | None = None  # by what is loaded
 
     # Text -------------------------------------------------------------------
 
@@ -250,7 +251,16 @@ class Filters:
             self._hook(version)
             self._chains[version] = self.text(state, version)[1]
         self._drop_sets()
+        self._end_connections(state)
         return dict.fromkeys(refused, "the host's packet filter refuses its rules")
+
+    def _end_connections(self, state: dict) -> None:
+        """End established connections that the filters allowed and no longer do."""
+        now = connections.allowed(state, zone, lambda port: [] if port["closed"] else [
+            line for v in (4, 6) for line in port_rules(port, state, v)])
+        if self._allowed is not None:
+            connections.forget(connections.ended(self._allowed, now))
+        self._allowed = now
 
     @staticmethod
     def _without(state: dict, refused: set[str]) -> dict:

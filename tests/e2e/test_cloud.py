@@ -183,7 +183,52 @@ def test_security_group_changes_reach_a_running_guest(real):
     wait_for(ping, 10, what="ping after the rule")
     real.client.call("network", "DELETE", f"/security-group-rules/{rule['id']}")
     wait_for(lambda: not ping(), 10, what="silence after the rule is gone")
+    _established_connections_end(real, group["id"], outside)
     real.delete(server["id"])
+
+
+def _established_connections_end(real, group: str, address: str) -> None:
+    """A session hears no more of a guest once the rule that let it in is deleted, and hears of it again with another."""
+    def allow() -> str:
+        return real.client.call("network", "POST", "/security-group-rules", {"security_group_rule": {
+            "security_group_id": group, "direction": "ingress", "protocol": "tcp", "port_range_min": 22,
+            "port_range_max": 22}})["security_group_rule"]["id"]
+    rule = allow()
+    real.ssh(address, "true")
+    with Echo(real, address) as session:
+        assert session.answers()
+        real.client.call("network", "DELETE", f"/security-group-rules/{rule}")
+        wait_for(lambda: not session.answers(), 20, what="silence in the session")
+        allow()
+        wait_for(session.answers, 60, what="the session to go on")
+
+
+class Echo:
+    """A session in which a guest repeats each line that it is sent, and says nothing by itself."""
+
+    def __init__(self, real, address: str):
+        self._words = ["ssh", "-q", "-i", f"{real.state}/first_key", "-o", "StrictHostKeyChecking=no", "-o",
+                       "UserKnownHostsFile=/dev/null", f"cirros@{address}", "cat"]
+
+    def __enter__(self) -> "Echo":
+        self._process = subprocess.Popen(self._words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        os.set_blocking(self._process.stdout.fileno(), False)
+        return self
+
+    def answers(self, within_s: float = 3) -> bool:
+        self._process.stdout.read()
+        self._process.stdin.write(b"again\n")
+        self._process.stdin.flush()
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            if self._process.stdout.read():
+                return True
+            time.sleep(0.05)
+        return False
+
+    def __exit__(self, *about) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 def test_guest_cannot_spoof(real, address):

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from common import errors
-from network.agent import parsing
+from network.agent import connections, parsing
 from network.agent.filters import Filters
 from tests.network.test_parsing import OTHER, PORT, STATE
 
@@ -21,6 +21,8 @@ def filters(monkeypatch):
     for name in ("_load_sets", "_drop_sets", "_forget_changed"):
         monkeypatch.setattr(made, name, lambda: None)
     monkeypatch.setattr(made, "_hook", lambda version: None)
+    made.ended = []
+    monkeypatch.setattr(connections, "forget", made.ended.extend)
     return made
 
 
@@ -30,9 +32,12 @@ def state():
 
 
 def test_a_port_that_is_refused_is_closed_and_tried_again(filters, state):
-    filters.bad = f"pileus-o{PORT[:11]}"
+    filters.apply(state)
+    filters.bad = f"-A pileus-o{PORT[:11]}"
+    assert filters.ended == []
     assert set(filters.apply(state)) == {PORT}
-    assert OTHER[:11] in filters.loaded["ip4"] and PORT[:11] not in filters.loaded["ip4"]
+    assert [sorted(end.networks) for end in filters.ended] == [["10.0.0.5", "10.99.0.0/24", "fd00::5"]]
+    assert OTHER[:11] in filters.loaded["ip4"] and filters.bad not in filters.loaded["ip4"]
     filters.bad = "no such text"
     assert set(filters.apply(state)) == {PORT}, "not tried at each change"
     assert set(filters.apply(state, check=True)) == set()
