@@ -41,12 +41,7 @@ class HostSteps(LiveSteps):
             work[n] for n in ("uuid", "attempt", "data", "instance", "goes_on"))
 
     def check(self) -> None:
-        """Does nothing for a server that stays on its host: no other host changes anything of it.
-
-        :raises Superseded: the step is not wanted any more
-        """
-        if "source" in self.data and self.data["source"] == self.data.get("target"):
-            return
+        """:raises Superseded: the step is not wanted any more; even a server that stays on its host may have been evacuated"""
         if not self.agent.conductor.is_step_current(self.ctx, self.operation_id, self.number):
             raise errors.Superseded()
 

@@ -169,8 +169,16 @@ def migrate(world: World, uuid: str) -> str:
 
 def disable(world: World, host: str) -> None:
     """No server is placed there any more."""
+    _set_disabled(world, host, True)
+
+
+def enable(world: World, host: str) -> None:
+    _set_disabled(world, host, False)
+
+
+def _set_disabled(world: World, host: str, value: bool) -> None:
     with world.db.writer() as connection:
-        connection.execute(sa.update(models.services).where(models.services.c.host == host).values(disabled=True))
+        connection.execute(sa.update(models.services).where(models.services.c.host == host).values(disabled=value))
 
 
 def migrate_live(world: World, uuid: str) -> str:

@@ -9,7 +9,7 @@ from common import context, errors, server_states
 from conductor.db import evacuations, models, server_migrations
 from tests.histories import api, checks
 from tests.histories.test_crashes import active
-from tests.histories.test_migrations import POINTS, STRIDE, go, harm, start
+from tests.histories.test_migrations import POINTS, STRIDE, go, harm, moving, start
 from tests.histories.world import HOSTS, World
 
 ONE, TWO = HOSTS
@@ -200,6 +200,33 @@ def test_a_migration_in_progress_ends_where_the_server_is_evacuated(world):
     world.settle()
     checks.at_rest(world)
     assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, TWO)
+
+
+def test_a_host_that_was_cut_off_while_it_resized_a_server_takes_nothing_from_the_new_one(place):
+    """Its agent goes on with what it had begun, when the server has left it. (One that is being reverted is not evacuated.)"""
+    for points in range(0, POINTS, 2):
+        with place.world() as world:
+            uuid = moving(world, "resize here")
+            api.enable(world, TWO)
+            if not go(world, points) or world.row(uuid)["task_state"] is None:
+                break
+            its = [actor for actor in world.actors if actor.host == ONE]
+            world.actors = [actor for actor in world.actors if actor.host != ONE]
+            lose(world, "cut off")
+            world.wake(api.evacuate(world, uuid))
+            end(world)
+            row = world.row(uuid)
+            assert (row["vm_state"], row["host"]) == (server_states.ACTIVE, TWO)
+            for actor in its:
+                world.actors.append(actor)
+                world.finish(actor)
+            checks.whole(world, row)
+            assert not written_to_by_the_former_guest(world), world.services.attachments
+            world.settle()
+            checks.at_rest(world)
+            assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, TWO)
+    else:
+        raise AssertionError(f"there are more than {POINTS} points")
 
 
 def test_a_host_removes_what_left_it_before_it_starts_or_reports_anything(world):
