@@ -83,6 +83,7 @@ class Operations:
     def delete(self, ctx, uuid: str) -> None:
         agent = self.agent
         with agent.lock(uuid):
+            agent.leaving.pop(uuid, None)
             try:
                 instance = agent.conductor.get_instance(ctx, uuid)
                 if instance and instance["task_state"] == DELETING and instance["host"] == agent.conf.host:

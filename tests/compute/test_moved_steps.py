@@ -55,3 +55,10 @@ def test_what_a_host_remembers_of_a_stopped_guest_ends_with_any_other_work(sourc
     assert agent.leaving == remembered
     with agent.recovered_lock("s"):
         assert agent.leaving == {}
+
+
+def test_a_host_forgets_a_stopped_guest_that_is_deleted():
+    agent = types.SimpleNamespace(leaving={"s": ("o", 1), "other": ("p", 1)}, lock=lambda uuid: contextlib.nullcontext(),
+                                  conductor=types.SimpleNamespace(get_instance=lambda ctx, uuid: None))
+    Operations(agent).delete(context.service_context(), "s")
+    assert agent.leaving == {"other": ("p", 1)}
