@@ -10,6 +10,19 @@ from conductor.db import machine
 _NEEDS = {"suspend": guest_needs.SUSPEND, "rescue": guest_needs.RESCUE}
 
 
+def _check_built(call: Call, row: dict) -> None:
+    access.check_lock(call, row)
+    if row["host"] is None and row["task_state"] is None and row["vm_state"] != server_states.SHELVED_OFFLOADED:
+        raise errors.Conflict(f"Instance {row['uuid']} has no host: it was never built.")
+
+
+def check(call: Call, row: dict, action: str) -> None:
+    """What ``begin`` checks of a server, for what is to be refused before anything else is looked at. :raises Conflict: as there
+    """
+    _check_built(call, row)
+    machine.check(row, action)
+
+
 def begin(call: Call, connection, id: str, rule: str, action: str, recorded: str) -> dict:
     """Begin an action of the state machine, and record it in the server's history; returns the row before the change.
 
@@ -18,9 +31,7 @@ def begin(call: Call, connection, id: str, rule: str, action: str, recorded: str
         support it
     """
     row = access.server(call, connection, id, rule)
-    access.check_lock(call, row)
-    if row["host"] is None and row["task_state"] is None and row["vm_state"] != server_states.SHELVED_OFFLOADED:
-        raise errors.Conflict(f"Instance {id} has no host: it was never built.")
+    _check_built(call, row)
     if action in _NEEDS:
         access.check_hypervisor(connection, row, _NEEDS[action])
     machine.begin(connection, id, action, request_id=call.ctx.request_id)

@@ -28,7 +28,7 @@ def _check_host(facts: dict, row: dict, image: dict) -> None:
     held = {name: mb for name, mb in guest_needs.of(row)["amounts"].items() if name != guest_needs.NUMA_NODES}
     amounts = {name: number + held.get(name, 0) for name, number in facts.get("amounts", {}).items()}
     needs = guest_needs.of({**row, "image_meta": image})
-    lacking = guest_needs.missing({**facts, "amounts": amounts}, needs, host_traits.of(facts))
+    lacking = guest_needs.missing({**facts, "amounts": amounts}, needs, host_traits.of)
     if lacking:
         raise errors.BadRequest("No valid host was found. The server's host lacks hardware that the flavor or the image asks "
                                 f"for ({', '.join(lacking)}).")
@@ -90,6 +90,7 @@ def rebuild(call: Call, id: str, given: dict, password: str) -> tuple[dict, View
     """
     with call.svc.db.reader() as connection:
         row = access.server(call, connection, id, _RULE)
+        power.check(call, row, "rebuild")
         key = creation.key_of(connection, call, given.get("key_name"))
         limits = quotas.limits(connection, row["project_id"], {**call.svc.quota_defaults, **quotas.INJECTION},
                                user_id=call.ctx.user_id)

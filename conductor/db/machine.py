@@ -9,7 +9,7 @@ nothing.
 
 import sqlalchemy as sa
 
-from common import db, errors
+from common import db, errors, rows
 from common.server_states import (
     ACTIONS,
     ANY,
@@ -54,6 +54,19 @@ def _allowed(action: Action) -> list:
     return found
 
 
+def _invalid(row: dict, name: str, attr: str) -> errors.InvalidState:
+    return errors.InvalidState(action=name, resource="instance", id=row["uuid"], attr=attr, state=row[attr])
+
+
+def check(row: dict, name: str) -> None:
+    """:raises InvalidState: a server's state does not allow an action, as ``begin`` would find"""
+    action = ACTIONS[name]
+    if action.ends is not ANY and row["vm_state"] not in action.ends:
+        raise _invalid(row, name, "vm_state")
+    if action.task_states is not ANY and row["task_state"] not in action.task_states:
+        raise _invalid(row, name, "task_state")
+
+
 def begin(connection, uuid: str, name: str, *, also=(), **values) -> None:
     """Begin an action, by compare-and-swap.
 
@@ -66,12 +79,11 @@ def begin(connection, uuid: str, name: str, *, also=(), **values) -> None:
         changed["attempt"] = TABLE.c.attempt + 1
     done = connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid, *_allowed(action), *also).values(changed))
     if done.rowcount == 0:
-        row = connection.execute(sa.select(TABLE.c.vm_state, TABLE.c.task_state).where(TABLE.c.uuid == uuid)).first()
+        row = rows.one(connection, sa.select(TABLE.c.uuid, TABLE.c.vm_state, TABLE.c.task_state).where(TABLE.c.uuid == uuid))
         if row is None:
             raise errors.NotFound(f"Instance {uuid} could not be found.")
-        wrong_vm = action.ends is not ANY and row.vm_state not in action.ends
-        attr, state = ("vm_state", row.vm_state) if wrong_vm else ("task_state", row.task_state)
-        raise errors.InvalidState(action=name, resource="instance", id=uuid, attr=attr, state=state)
+        check(row, name)
+        raise _invalid(row, name, "task_state")
     if name not in console_tokens.KEEPING:
         console_tokens.revoke(connection, uuid)
 

@@ -64,6 +64,10 @@ def test_a_rebuild_and_a_resize_are_checked_too(cloud, flavor, image):
         "name": "lost", "imageRef": image(hw_machine_type="isapc")}})) and "machine type isapc" in text
     now = client.call("compute", "GET", f"/servers/{server}", version="2.3")["server"]
     assert {**now, "updated": ""} == {**shown, "updated": ""}, "it is as it was"
+    client.call("compute", "POST", where, {"pause": None})
+    wait_status(client, server, "PAUSED")
+    assert "vm_state paused" in refused(409, client, "compute", "POST", where, {"rebuild": {
+        "imageRef": image(hw_machine_type="isapc")}}), "whatever its host lacks"
     wrong = flavor({"hw:numa_nodes": "3"}, vcpus=2)
     assert "evenly" in refused(400, client, "compute", "POST", where, {"resize": {"flavorRef": wrong}})
     client.call("compute", "DELETE", f"/servers/{server}")
@@ -84,6 +88,13 @@ def test_the_topology_says_what_the_server_has_and_operators_where_it_is(cloud, 
     assert shown(client) == {"nodes": [node, second], "pagesize_kb": 2048}
     # A fake host has neither nodes nor CPUs.
     assert shown(cloud.client)["nodes"] == [{**n, "cpu_pinning": {}} for n in (node, second)]
+    (service,) = cloud.client.call("compute", "GET", "/os-services?binary=nova-compute", version="2.53")["services"]
+
+    def force_down(value: bool) -> None:
+        cloud.client.call("compute", "PUT", f"/os-services/{service['id']}", {"forced_down": value}, version="2.53")
+    force_down(True)
+    assert shown(cloud.client)["nodes"] == [node, second], "as much as is known without the host"
+    force_down(False)
     client.call("compute", "DELETE", f"/servers/{server}")
     wait_gone(client, server)
 
