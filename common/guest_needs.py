@@ -3,7 +3,7 @@
 ``facts["features"]`` is a list of names; ``facts["amounts"]`` is {name: number}, of which a server may need at most so many.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypedDict
 
 from common import guest_hardware
@@ -97,7 +97,7 @@ def of(row: dict) -> Needs:
     return {"features": sorted(features), "amounts": _amounts(hardware)}
 
 
-def uses(row: dict) -> list[str]:
+def of_hypervisor(row: dict) -> list[str]:
     """What a server needs that not every hypervisor supports."""
     found = [VOLUMES] if row.get("block_devices") or not row["image_meta"] else []
     return found + ([LOCAL_DISKS] if row["flavor"].get("local_disks") else [])
@@ -138,10 +138,14 @@ def of_nodes(memory_mb: Iterable[int]) -> dict[str, int]:
     return {node_memory(number): mb for number, mb in enumerate(sorted(memory_mb, reverse=True), 1)}
 
 
-def missing(facts: dict, needs: Needs, traits: frozenset[str]) -> list[str]:
-    """What a host lacks of a server's needs. :param facts: the host's; the release before says nothing of the memory of nodes;
-    ``traits``: as of ``host_traits.of``"""
+def missing(facts: dict, needs: Needs, traits_of: Callable[[dict], frozenset[str]]) -> list[str]:
+    """What a host lacks of a server's needs.
+
+    :param facts: the host's; the release before says nothing of the memory of nodes
+    :param traits_of: ``host_traits.of``, called only if the server needs a trait, or needs it not to be there
+    """
     features, amounts = facts.get("features", []), facts.get("amounts", {})
+    traits = traits_of(facts) if any(name.startswith((_TRAIT, _NO_TRAIT)) for name in needs["features"]) else frozenset()
     return [n for n in needs["features"] if not _is_there(n, features, traits)] + [
         f"{number} {name}" for name, number in needs["amounts"].items()
         if amounts.get(name, number if name.startswith(_NODE_MEMORY) else 0) < number]

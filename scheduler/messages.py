@@ -22,8 +22,8 @@ class RequestSpec(TypedDict):
     tried_hosts: list[str]
     last_failure: str | None
     attempt: Annotated[int | None, Added("1.1", default=None)]
-    needs: Annotated[Needs | None, Added("1.3", default=None)]
+    hardware_needs: Annotated[Needs | None, Added("1.3", default=None)]
     flavor_name: Annotated[str | None, Added("1.4", default=None)]
     extra_specs: Annotated[dict[str, Any] | None, Added("1.4", default=None)]
     image_id: Annotated[str | None, Added("1.4", default=None)]
-    uses: Annotated[list[str] | None, Added("1.5", default=None)]
+    hypervisor_needs: Annotated[list[str] | None, Added("1.5", default=None)]

@@ -17,8 +17,8 @@ def request_spec(row: dict) -> RequestSpec:
             "requested_host": row["requested_host"], "hints": row["scheduler_hints"], "server_group_id": row["server_group_id"],
             "image_properties": row["image_meta"].get("properties", {}), "tried_hosts": row["tried_hosts"],
             "flavor_name": row["flavor"].get("name"), "extra_specs": row["flavor"].get("extra_specs"),
-            "image_id": row["image_ref"], "needs": guest_needs.of(row), "attempt": row["attempt"],
-            "uses": guest_needs.uses(row), "last_failure": row["fault"]["message"] if row["fault"] else None}
+            "image_id": row["image_ref"], "hardware_needs": guest_needs.of(row), "attempt": row["attempt"],
+            "hypervisor_needs": guest_needs.of_hypervisor(row), "last_failure": row["fault"]["message"] if row["fault"] else None}
 
 
 class SchedulerAPI(Client):
@@ -28,9 +28,9 @@ class SchedulerAPI(Client):
         "1.0": "The first version.",
         "1.1": "Requests have attempt; build is a cast, no call.",
         "1.2": "claim_target is new.",
-        "1.3": "claim_target takes force, requests have needs. claim_host is new.",
+        "1.3": "claim_target takes force, requests have hardware_needs. claim_host is new.",
         "1.4": "Requests have flavor_name, extra_specs and image_id.",
-        "1.5": "Requests have uses."}
+        "1.5": "Requests have hypervisor_needs."}
 
     @cast()
     def build(self, ctx, specs: list[RequestSpec]) -> None:

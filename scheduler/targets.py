@@ -16,7 +16,8 @@ from scheduler.rpcapi import request_spec
 
 TABLE = models.instances
 # {type of a migration: what the hypervisor of its target must support}
-_USES = {"resize": (guest_needs.RESIZE,), "migration": (guest_needs.RESIZE,), "live-migration": (guest_needs.LIVE_MIGRATION,)}
+_HYPERVISOR_NEEDS = {"resize": (guest_needs.RESIZE,), "migration": (guest_needs.RESIZE,),
+                     "live-migration": (guest_needs.LIVE_MIGRATION,)}
 _ACTIONS = {"migration": "migrate", "resize": "resize"}  # by the type of their migrations
 
 
@@ -87,8 +88,8 @@ def _without_own_part(host: dict, migration: dict) -> dict:
 def _spec(row: dict, migration: dict, requested_host: str | None) -> dict:
     """The host that was requested at boot, and the hosts that failed to build the server, are irrelevant."""
     new = request_spec({**row, **resizes.columns_of(migration["new_flavor"])})
-    uses = [*(new["uses"] or ()), *_USES.get(migration["type"], ())]
-    return {**new, "tried_hosts": [], "requested_host": requested_host, "uses": uses}
+    needs = [*(new["hypervisor_needs"] or ()), *_HYPERVISOR_NEEDS.get(migration["type"], ())]
+    return {**new, "tried_hosts": [], "requested_host": requested_host, "hypervisor_needs": needs}
 
 
 def _claim(connection, placement: Placement, host: dict, row: dict, migration: dict, spec: dict,

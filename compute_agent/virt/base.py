@@ -55,7 +55,7 @@ class VirtDriver:
         :raises StepFailed: it cannot; nothing was changed
         """
         needs, facts = guest_needs.of(instance), self.host_resources()["facts"]
-        lacking = guest_needs.missing(facts, {"features": needs["features"], "amounts": {}}, host_traits.of(facts))
+        lacking = guest_needs.missing(facts, {"features": needs["features"], "amounts": {}}, host_traits.of)
         if lacking:
             raise errors.StepFailed(reason=f"The host is without hardware that the flavor or the image asks for "
                                            f"({', '.join(lacking)}).")

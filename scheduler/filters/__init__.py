@@ -5,8 +5,8 @@ from scheduler.filters.base import Filter
 
 # Applied in this order, before the enabled ones.
 ALWAYS: tuple[type[Filter], ...] = (
-    always.AvailabilityZone, always.Hypervisor, always.TriedHosts, always.HintedHosts, always.Ram, always.Core, always.Disk,
-    always.Hardware, always.Hypervisors)
+    always.AvailabilityZone, always.UsableHypervisor, always.TriedHosts, always.HintedHosts, always.Ram, always.Core,
+    always.Disk, always.Hardware, always.SupportingHypervisor)
 # By their names in OpenStack.
 NAMED: dict[str, type[Filter]] = {cls.__name__: cls for cls in (
     hosts.AllHostsFilter, hosts.ComputeFilter, hosts.ComputeCapabilitiesFilter, hosts.ImagePropertiesFilter,

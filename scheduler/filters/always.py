@@ -15,7 +15,7 @@ class AvailabilityZone(Filter):
         return spec["availability_zone"] in (None, host["zone"]) and spec["requested_host"] in (None, host["host"])
 
 
-class Hypervisor(Filter):
+class UsableHypervisor(Filter):
     why = "without a working hypervisor"
 
     def passes(self, host, spec):
@@ -93,24 +93,24 @@ class Hardware(Filter):
     why = "without hardware that the flavor or the image asks for"
 
     def passes(self, host, spec):
-        needs = spec.get("needs")
-        return not needs or not (needs["features"] or needs["amounts"]) or not guest_needs.missing(
-            host["facts"], needs, host_traits.of(host["facts"]))
+        needs = spec.get("hardware_needs")
+        return not needs or not guest_needs.missing(host["facts"], needs, host_traits.of)
 
     def reason(self, spec):
-        return f"{self.why} ({', '.join([*spec['needs']['features'], *guest_needs.amounts(spec['needs'])])})"
+        needs = spec["hardware_needs"]
+        return f"{self.why} ({', '.join([*needs['features'], *guest_needs.amounts(needs)])})"
 
 
-class Hypervisors(Filter):
+class SupportingHypervisor(Filter):
     """What not every hypervisor supports: volumes, migrations and so on."""
 
     why = "with a hypervisor that does not support"
 
     def passes(self, host, spec):
-        return not set(spec.get("uses") or ()).intersection(host["facts"].get("unsupported", ()))
+        return not set(spec.get("hypervisor_needs") or ()).intersection(host["facts"].get("unsupported", ()))
 
     def reason(self, spec):
-        return f"{self.why} {', '.join(spec['uses'])}"
+        return f"{self.why} {', '.join(spec['hypervisor_needs'])}"
 
 
 class HintedHosts(Filter):

@@ -23,7 +23,7 @@ from compute_agent.virt.lxc import contents, limits, links, xml
 from compute_agent.virt.lxc.console_logs import ConsoleLogs
 from compute_agent.virt.lxc.disks import Disks
 from compute_agent.virt.lxc.driver import LxcDriver
-from scheduler.filters.always import Hypervisors
+from scheduler.filters.always import SupportingHypervisor
 from scheduler.filters.hosts import ImagePropertiesFilter
 
 UUID = "11111111-2222-4333-8444-555555555555"
@@ -266,11 +266,11 @@ def test_images_choose_between_containers_and_machines(properties, expected):
     assert [n for n, facts in HOSTS.items() if one.passes({"facts": facts}, {"image_properties": properties})] == expected.split()
 
 
-@pytest.mark.parametrize(("uses", "expected"), [
+@pytest.mark.parametrize(("needs", "expected"), [
     ([], "LXC QEMU KVM"), (None, "LXC QEMU KVM"), (["local disks"], "LXC QEMU KVM"), (["volumes"], "QEMU KVM")])
-def test_servers_go_where_what_they_use_is_supported(uses, expected):
-    one = Hypervisors(None)
-    assert [n for n, facts in HOSTS.items() if one.passes({"facts": facts}, {"uses": uses})] == expected.split()
+def test_servers_go_where_what_they_use_is_supported(needs, expected):
+    one = SupportingHypervisor(None)
+    assert [n for n, facts in HOSTS.items() if one.passes({"facts": facts}, {"hypervisor_needs": needs})] == expected.split()
 
 
 def test_traits_of_hosts_with_containers():
@@ -304,11 +304,11 @@ def test_taps_that_end_with_a_guest_are_made_again(keeps_taps):
     assert asked == ([] if keeps_taps else [INSTANCE])
 
 
-@pytest.mark.parametrize(("row", "uses"), [
+@pytest.mark.parametrize(("row", "needs"), [
     ({"image_meta": {"id": "i"}, "flavor": {}, "block_devices": []}, []), ({"image_meta": {}, "flavor": {}}, ["volumes"]),
     ({"image_meta": {"id": "i"}, "flavor": {"local_disks": [{}]}, "block_devices": [{}]}, ["volumes", "local disks"])])
-def test_what_servers_use(row, uses):
-    assert guest_needs.uses(row) == uses
+def test_what_servers_need_of_their_hypervisor(row, needs):
+    assert guest_needs.of_hypervisor(row) == needs
 
 
 def test_the_archive_of_the_test_container(tmp_path):

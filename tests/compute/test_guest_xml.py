@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from common import errors, guest_hardware, guest_needs, rescue
+from common import errors, guest_hardware, guest_needs, host_traits, rescue
 from compute_agent.virt.libvirt import capabilities, firmware, xml
 from compute_agent.virt.libvirt.pinning import Pinning, placement
 
@@ -293,7 +293,7 @@ def test_a_guest_is_placed_where_its_numa_nodes_have_room(specs, taken, fits):
     for number in range(taken):
         pinning.assign(f"guest {number}", guest_hardware.of(2, 2048, {"hw:numa_nodes": "1"}, {}), HOST)
     server = {"vcpus": 2, "memory_mb": 2048, "flavor": {"extra_specs": specs}, "image_meta": {"properties": {}}}
-    missing = guest_needs.missing({"amounts": HOST.amounts(0, pinning.bound())}, guest_needs.of(server), frozenset())
+    missing = guest_needs.missing({"amounts": HOST.amounts(0, pinning.bound())}, guest_needs.of(server), host_traits.of)
     assert bool(missing) != fits, missing
     if fits:
         pinning.assign("next", guest_hardware.of_server(server), HOST)
