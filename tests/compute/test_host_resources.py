@@ -30,8 +30,8 @@ def test_a_host_whose_hypervisor_cannot_be_examined_reports_all_the_same(driver,
         if method == broken:
             raise error
         return 8000000
-    monkeypatch.setattr(driver.connection, "call", call)
-    monkeypatch.setattr(driver.connection, "generation", lambda: "1")
+    monkeypatch.setattr(driver.watched, "call", call)
+    monkeypatch.setattr(driver.watched, "generation", lambda: "1")
     with caplog.at_level(logging.ERROR):
         found = [driver.host_resources() for _ in range(2)][1]
     assert Shape(HostResources).read(found) == found and found["vcpus"] and found["memory_mb"]

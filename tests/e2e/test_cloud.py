@@ -319,6 +319,34 @@ def test_libvirtd_away_then_back(real):
     real.delete(made["server"]["id"])
 
 
+def test_a_libvirtd_that_hangs_leaves_the_host_up_and_disabled_until_it_goes_on(real):
+    def service() -> tuple:
+        (found,) = real.client.call("compute", "GET", "/os-services?binary=nova-compute")["services"]
+        return found["state"], found["status"], (found["disabled_reason"] or "")[:5]
+
+    def server(name: str) -> dict:
+        return real.client.find("compute", "servers", name, "/servers/detail")
+    first_id, hung = server("second")["id"], hypervisor.pids("libvirtd")
+    host.run("kill", "-STOP", *map(str, hung))
+    try:
+        real.client.call("compute", "POST", f"/servers/{first_id}/action", {"pause": None})
+        began, states = time.monotonic(), set()
+        wait_for(lambda: (states.add(service()), ("up", "disabled", "AUTO:") in states)[1], 60, every_s=0.5, what="disabled")
+        print(f"disabled after {time.monotonic() - began:.0f} s")
+        while time.monotonic() < began + 75:  # longer than until a host is down
+            states.add(service())
+            time.sleep(0.5)
+        assert {state for state, _, _ in states} == {"up"}, states
+        assert server("second")["OS-EXT-STS:task_state"] == "pausing"
+    finally:
+        host.run("kill", "-CONT", *map(str, hung))
+    wait_for(lambda: service() == ("up", "enabled", ""), 30, every_s=0.5, what="enabled again")
+    wait_for(lambda: server("second")["status"] == "PAUSED", 30, every_s=0.5, what="what waited to be done")
+    real.client.call("compute", "POST", f"/servers/{first_id}/action", {"unpause": None})
+    wait_for(lambda: server("second")["status"] == "ACTIVE", 30, every_s=0.5, what="the guest to go on")
+    real.audit()
+
+
 def test_tgtd_away_then_back(real):
     """Attaching waits for the target to return; a running guest's volume is exported again without being asked."""
     volume = real.client.call("volume", "POST", "/volumes", {"volume": {"name": "late", "size": 1}})["volume"]["id"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import threading
 import xml.etree.ElementTree as ET
 
 import libvirt
@@ -41,7 +42,7 @@ class LibvirtDriver(GuestAgent, LiveMigration, Guests):
         self.dedicated = cpu_set(dedicated, "cpu_dedicated_set")[0] if dedicated else frozenset()
         if mode == "custom" and not conf.libvirt.cpu_models:
             raise errors.BadRequest("cpu_mode=custom needs cpu_models.")
-        self.pinning, self._capabilities = Pinning(), ("", None)
+        self.pinning, self._capabilities, self._reading = Pinning(), ("", None), threading.Lock()
         LOG.info("guests run on %s", self.virt_type)
 
     def _able(self):
@@ -51,11 +52,15 @@ class LibvirtDriver(GuestAgent, LiveMigration, Guests):
 
     def _known(self) -> capabilities.Capabilities:
         """What the host can do, read again when libvirtd or the host was restarted."""
+        with self._reading:
+            return self._read()
+
+    def _read(self) -> capabilities.Capabilities:
         generation, known = self._capabilities
         if known is None or generation != self.generation():
             generation = self.generation()
-            known = capabilities.read(self.connection, self.virt_type, self.dedicated, has_users=self.users.on)
-            for domain in self.connection.call("listAllDomains", 0):
+            known = capabilities.read(self.watched, self.virt_type, self.dedicated, has_users=self.users.on)
+            for domain in self.watched.call("listAllDomains", 0):
                 try:
                     self.pinning.learn(guarded(domain.UUIDString), guarded(domain.metadata,
                                        libvirt.VIR_DOMAIN_METADATA_ELEMENT, xml.METADATA_URI))

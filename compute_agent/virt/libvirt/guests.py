@@ -10,7 +10,7 @@ import libvirt
 from common import errors, files, server_states
 from compute_agent.virt import base, directories
 from compute_agent.virt.libvirt import pinning, xml
-from compute_agent.virt.libvirt.host import Connection, guarded, resources
+from compute_agent.virt.libvirt.host import Connection, WatchedConnection, guarded, resources
 
 LOG = logging.getLogger(__name__)
 _POWER = {libvirt.VIR_DOMAIN_RUNNING: server_states.RUNNING, libvirt.VIR_DOMAIN_BLOCKED: server_states.RUNNING,
@@ -33,7 +33,8 @@ class Guests(base.VirtDriver):
         """:param uri: of the libvirt driver, unless an option names another"""
         super().__init__(conf)
         self.path = files.traversable_directory(conf.agent.instances_path or f"{conf.state_path}/instances", conf.state_path)
-        self.connection = Connection(conf.libvirt.uri or uri)
+        self.watched = WatchedConnection(conf.libvirt.uri or uri)
+        self.connection = Connection(conf.libvirt.uri or uri, self.watched)
         self._told: dict = {}  # what libvirt told of the host when it last answered
         self._problem = ""  # why it could not tell it, if that was logged
 
@@ -43,7 +44,7 @@ class Guests(base.VirtDriver):
 
     def host_resources(self):
         try:
-            self._told = {"hypervisor_version": self.connection.call("getVersion"), **self._able()}
+            self._told = {"hypervisor_version": self.watched.call("getVersion"), **self._able()}
             facts, self._problem = self._told, ""
         except (libvirt.libvirtError, errors.ServiceUnavailable) as error:  # the host is up all the same, and its guests may run
             problem = str(getattr(error, "internal", None) or error)
@@ -216,7 +217,7 @@ class Guests(base.VirtDriver):
 
     def power_states(self):
         found = {}
-        for domain in self.connection.call("listAllDomains", 0):
+        for domain in self.watched.call("listAllDomains", 0):
             try:
                 name = guarded(domain.name)
                 if name.startswith("instance-"):
@@ -226,7 +227,7 @@ class Guests(base.VirtDriver):
         return found
 
     def generation(self):
-        return self.connection.generation()
+        return self.watched.generation()
 
     def lost_guests(self, uuids):
         """libvirtd knows why a domain is off if it saw it end; otherwise the domain ended with a former libvirtd or the host."""

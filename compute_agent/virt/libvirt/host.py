@@ -1,15 +1,20 @@
 """The host: its libvirt connection and its resources."""
 
+import concurrent.futures
 import contextlib
+import functools
+import logging
 import os
 import pathlib
 import re
 import threading
+import time
 
 import libvirt
 
 from common import errors, native
 
+LOG = logging.getLogger(__name__)
 PID_FILES = ("/run/libvirtd.pid", "/run/virtqemud.pid")
 
 
@@ -20,25 +25,68 @@ def _quiet(context, error) -> None:
 libvirt.registerErrorHandler(_quiet, None)
 
 
+@functools.cache
+def _run_events() -> None:
+    """Begin to run libvirt's event loop, which sends and awaits the messages that keep connections alive."""
+    def run() -> None:
+        while True:
+            try:
+                native.execute(libvirt.virEventRunDefaultImpl)
+            except libvirt.libvirtError as error:
+                LOG.warning("libvirt's event loop: %s", error)
+                time.sleep(1)
+    libvirt.virEventRegisterDefaultImpl()
+    threading.Thread(target=run, daemon=True, name="libvirt-events").start()
+
+
 class Connection:
     """A libvirt connection that is reopened after libvirtd restarts."""
 
-    def __init__(self, uri: str):
-        self.uri = uri
+    OPEN_S = 5.0  # libvirtd may accept a connection and say nothing
+
+    def __init__(self, uri: str, watched: "WatchedConnection | None" = None):
+        """:param watched: to the same libvirtd; while that does not answer there, nothing is begun here"""
+        self.uri, self.watched = uri, watched
         self._conn = None
+        self._opening: concurrent.futures.Future | None = None
+        self._opening_until = 0.0
         self._lock = threading.Lock()
 
     def get(self):
         """:raises ServiceUnavailable: libvirtd does not answer"""
+        if self.watched is not None:
+            self.watched.get()
         with self._lock:
             try:
-                if self._conn is not None and native.execute(self._conn.isAlive):
-                    return self._conn
-                self._conn = native.execute(libvirt.open, self.uri)
+                if self._conn is None or not native.execute(self._conn.isAlive):
+                    self._conn = None
+                    self._conn = self._opened()
                 return self._conn
             except libvirt.libvirtError as error:
-                self._conn = None
-                raise errors.ServiceUnavailable(part="the hypervisor (libvirtd)", internal=str(error)) from error
+                raise _away(error) from error
+
+    def _opened(self):
+        """A new connection. One that is being opened is waited for once: it may take as long as libvirtd hangs."""
+        if self._opening is None:
+            self._opening, self._opening_until = concurrent.futures.Future(), time.monotonic() + self.OPEN_S
+            threading.Thread(target=self._open, args=(self._opening,), daemon=True, name="libvirt-open").start()
+        opening = self._opening
+        try:
+            return opening.result(max(0.0, self._opening_until - time.monotonic()))
+        except TimeoutError as error:
+            raise _away(f"libvirtd has not answered for {self.OPEN_S:.0f} s") from error
+        finally:
+            if opening.done():
+                self._opening = None
+
+    def _open(self, opening: concurrent.futures.Future) -> None:
+        try:
+            opening.set_result(native.execute(self._connect))
+        except BaseException as error:  # thread boundary: raised where it is waited for
+            opening.set_exception(error)
+
+    def _connect(self):
+        return libvirt.open(self.uri)
 
     def generation(self) -> str:
         """Identifies the kernel's boot and the libvirtd process; changes after a reboot or a restart of libvirtd."""
@@ -66,7 +114,27 @@ class Connection:
             raise
 
 
+class WatchedConnection(Connection):
+    """One that also ends when libvirtd hangs: it does not answer, and has not ended. Whoever waits for an answer gets an error.
+
+    Only for calls that take a moment: libvirtd reads nothing, neither what keeps a connection alive, while five calls of it are
+    in progress.
+    """
+
+    EVERY_S, TIMES = 3, 3  # how often libvirtd is asked whether it is there, and how many questions it may leave open
+
+    def _connect(self):
+        _run_events()
+        made = super()._connect()
+        made.setKeepAlive(self.EVERY_S, self.TIMES)
+        return made
+
+
 _GONE = (libvirt.VIR_ERR_RPC, libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INTERNAL_ERROR)
+
+
+def _away(why) -> errors.ServiceUnavailable:
+    return errors.ServiceUnavailable(part="the hypervisor (libvirtd)", internal=str(why))
 
 
 def guarded(work, *args):
@@ -76,7 +144,7 @@ def guarded(work, *args):
     except libvirt.libvirtError as error:
         lost = error.get_error_domain() in (libvirt.VIR_FROM_REMOTE, libvirt.VIR_FROM_RPC)
         if lost and error.get_error_code() in _GONE:
-            raise errors.ServiceUnavailable(part="the hypervisor (libvirtd)", internal=str(error)) from error
+            raise _away(error) from error
         raise
 
 
