@@ -312,14 +312,20 @@ def projects_of(req, token: str) -> list[dict]:
     return sorted((p for p in found if p["enabled"]), key=lambda p: p["name"])
 
 
-def user_of(req, token: str) -> str:
-    """The name of a token's user. :raises Unauthorized: it has ended"""
+def federated_user(req, token: str) -> tuple[str, str]:
+    """(name, domain) of the user of a token of a federated login.
+
+    :raises Unauthorized: it has ended, or is of another login: whoever has an account could post such a token for others
+    """
     try:
         found = req.svc.rest.request("GET", "identity", path("/v3/auth/tokens", query={"nocatalog": "1"}),
                                      ctx=Context(token=token), headers={"X-Subject-Token": token})
     except errors.NotFound:
         raise errors.Unauthorized() from None
-    return found["token"]["user"]["name"]
+    user = found["token"]["user"]
+    if "OS-FEDERATION" not in user:
+        raise errors.Unauthorized()
+    return user["name"], user["domain"]["name"]
 
 
 def scoped(req, token: str, project_id: str, csrf: str) -> Session:

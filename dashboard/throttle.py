@@ -9,7 +9,13 @@ import hashlib
 import threading
 import time
 
+from common import errors
+
 _MAX_KEYS = 10000
+
+
+class TooMany(errors.Error):
+    status, kind, message = 429, "TooManyRequests", "There were too many failed attempts."
 
 
 def _short(keys: dict) -> dict:

@@ -70,22 +70,22 @@ def take(req):
     return response
 
 
-def _taken(req) -> tuple[str, str]:
-    """(token, name of its user). :raises Unauthorized: it has ended, or there is none"""
+def _taken(req) -> tuple[str, str, str]:
+    """(token, name and domain of its user). :raises Unauthorized: it has ended, or there is none"""
     token = req.svc.seal.open(req.cookies.get(session.WEBSSO, ""), session.WEBSSO_S, session.WEBSSO)
     if not isinstance(token, str) or not token:
         raise errors.Unauthorized()
-    return token, session.user_of(req, token)
+    return token, *session.federated_user(req, token)
 
 
 def confirm(req):
-    token, user = _taken(req)
-    return render(req, "websso.html", user=user)
+    _, user, domain = _taken(req)
+    return render(req, "websso.html", user=user, domain=domain)
 
 
 def accept(req):
     session.form(req)
-    token, _ = _taken(req)
+    token, *_ = _taken(req)
     before = session.current(req)
     try:
         made = session.begun(req, token)

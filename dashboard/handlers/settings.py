@@ -8,6 +8,7 @@ from dashboard.forms import Field, Fields
 from dashboard.pages import redirect, render
 from dashboard.panels.quotas import COMPUTE, NETWORK, VOLUME
 from dashboard.texts import Text
+from dashboard.throttle import TooMany
 
 _PASSWORD = (Field("old_password", "Present password", "password", True), Field("password", "New password", "password", True),
              Field("password_again", "Repeat the new password", "password", True))
@@ -31,6 +32,11 @@ def ask_password(req):
 
 def change_password(req):
     given, active = session.form(req), session.required(req)
+    counted = {"account": (req.remote_addr, active.domain, active.user), "source": req.remote_addr}
+    wait_s = req.svc.throttle.begin(counted)
+    if wait_s:
+        return _password_page(req, given, TooMany(Text(
+            "Too many wrong passwords. Try again in {seconds} seconds.", seconds=wait_s)))
     try:
         values = forms.read(_PASSWORD, given)
         if values["password"] != values["password_again"]:
@@ -41,8 +47,10 @@ def change_password(req):
         if not session.is_alive(req.svc.rest, active):
             raise
         return _password_page(req, given, forms.Refused({"old_password": str(error) or "This is not your password."}))
-    except forms.MENDABLE as error:
+    except errors.Error as error:
+        req.svc.throttle.forgive(counted)  # it is the new password that was refused, or nothing was tried
         return _password_page(req, given, error)
+    req.svc.throttle.forgive(counted)
     response = redirect(req, "/auth/login/", "The password was changed. Log in with the new one.")
     response.delete_cookie(session.COOKIE)
     return response

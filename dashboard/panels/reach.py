@@ -1,5 +1,6 @@
 """What lets somebody log in to a new instance: a key pair, a rule for SSH from his address, and a floating IP."""
 
+import re
 import secrets
 import time
 
@@ -15,6 +16,7 @@ _WAIT_S = 20  # for the port of a new instance, which a compute host makes
 _USERS = {"ubuntu": "ubuntu", "debian": "debian", "fedora": "fedora", "centos": "cloud-user", "rocky": "rocky",
           "almalinux": "almalinux", "alma": "almalinux", "arch": "arch", "opensuse": "opensuse", "sles": "sles",
           "cirros": "cirros", "alpine": "alpine", "freebsd": "freebsd", "rhel": "cloud-user"}
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 
 
 def user_of(image: Row | None) -> str:
@@ -22,7 +24,7 @@ def user_of(image: Row | None) -> str:
     if not image:
         return ""
     said = str(image.get("os_admin_user") or "")
-    if said:
+    if _USER.fullmatch(said):  # images are of others too, and what is shown is pasted into a shell
         return said
     names = [str(image.get("os_distro") or "").lower(), str(image.get("name") or "").lower()]
     return next((user for name in names for begin, user in _USERS.items() if name.startswith(begin)), "")

@@ -6,9 +6,11 @@ import types
 
 import pytest
 
+from common import errors
 from common.periodic import wait_for
 from dashboard import session, websso
 from dashboard.session import COOKIE, CSRF, WEBSSO
+from dashboard.throttle import Throttle
 from identity import totp
 from tests.dashboard.apis import ACTIVE, Dashboard
 from tests.dashboard.browser import Browser, Forms
@@ -109,8 +111,8 @@ def test_without_federation_no_tokens_are_taken(base):
 
 def test_a_federated_login_is_confirmed_before_it_counts():
     """The page that posts the token is of another site, so whoever made it may not choose who is logged in here."""
-    user = {"token": {"user": {"name": "fed"}}}
-    dashboard = Dashboard({"GET /v3/auth/tokens": user})
+    user = {"name": "fed", "domain": {"name": "acme"}, "OS-FEDERATION": {"identity_provider": {"id": "acme"}}}
+    dashboard = Dashboard({"GET /v3/auth/tokens": {"token": {"user": user}}})
     dashboard.service.conf.dashboard = types.SimpleNamespace(websso=["openid"], websso_url="https://c:5000/v3")
     answer = dashboard.send("/auth/websso/", body=b"token=t0", **{"Content-Type": "application/x-www-form-urlencoded",
                                                                    "Origin": "https://c:5000"})
@@ -119,7 +121,31 @@ def test_a_federated_login_is_confirmed_before_it_counts():
     assert made and not [c for c in answer.headers.getall("Set-Cookie") if c.startswith(COOKIE)]
     cookie = f"{made[0].partition(';')[0]}; {COOKIE}={dashboard.seal.close(ACTIVE.__dict__)}"
     page = dashboard.send("/auth/websso/", Cookie=cookie)
-    assert "Log in as fed?" in page.text
+    assert "Log in as fed of acme?" in page.text
     refused = dashboard.send("/auth/websso/confirm/", body=b"csrfmiddlewaretoken=guess", Cookie=cookie, **{
         "Content-Type": "application/x-www-form-urlencoded"})
     assert refused.status_int == 403
+
+
+def test_a_token_of_another_login_is_no_federated_one():
+    """Whoever has an account, under the same name in another domain, could post the token of it from any site."""
+    dashboard = Dashboard({"GET /v3/auth/tokens": {"token": {"user": {"name": "admin", "domain": {"name": "mallorys"}}}}})
+    dashboard.service.conf.dashboard = types.SimpleNamespace(websso=["openid"], websso_url="https://c:5000/v3")
+    cookie = f"{WEBSSO}={dashboard.seal.close('t0', WEBSSO)}; {COOKIE}={dashboard.seal.close(ACTIVE.__dict__)}"
+    assert "/auth/login/" in dashboard.send("/auth/websso/", Cookie=cookie).location
+    answer = dashboard.send("/auth/websso/confirm/", [], Cookie=cookie)
+    assert "/auth/login/" in answer.location and not dashboard.apis.changes()
+
+
+def test_the_present_password_cannot_be_guessed_in_a_session():
+    """By somebody who has found a browser that is logged in."""
+    dashboard = Dashboard({f"POST /v3/users/{ACTIVE.user_id}/password": errors.Unauthorized("wrong"),
+                           "GET /v3/auth/projects": {"projects": []}})
+    dashboard.service.throttle = Throttle({"account": 3, "source": 30}, 300)
+
+    def attempt(**more) -> int:
+        return dashboard.send("/settings/password/", [*{
+            "old_password": "guess", "password": "n", "password_again": "n", **more}.items()], REMOTE_ADDR="10.0.0.1").status_int
+    assert [attempt(password_again="other") for _ in range(5)] == [400] * 5, "nothing was tried"
+    assert [attempt() for _ in range(4)] == [400, 400, 400, 429]
+    assert len(dashboard.apis.changes()) == 3

