@@ -1,11 +1,9 @@
 """Quotas of projects, from the identity service's registered limits (``use_keystone_limits``) and project limits.
 
 The names are OpenStack's: ``image_count_total``, ``image_count_uploading``, ``image_size_total`` and
-``image_stage_total``; sizes are in MiB. As there, sizes are checked before data arrives: a project below its limit
-may exceed it once, since the size is not known in advance.
+``image_stage_total``; sizes are in MiB. As there, sizes are checked before data arrives: a project that is not over its
+limit may exceed it once, since the size is not known in advance.
 """
-
-import time
 
 import sqlalchemy as sa
 
@@ -17,7 +15,6 @@ from image.db.models import images as TABLE
 COUNT, UPLOADING, SIZE, STAGED = "image_count_total", "image_count_uploading", "image_size_total", "image_stage_total"
 NAMES = (SIZE, STAGED, COUNT, UPLOADING)
 _BUSY = ("saving", "uploading", "importing")
-_KEPT_S = 10.0
 
 
 class Quota:
@@ -25,10 +22,9 @@ class Quota:
 
     def __init__(self, service):
         self.service = service
-        self._known: dict[str, tuple[float, dict[str, int]]] = {}
 
     def limits(self, project_id: str) -> dict[str, int]:
-        """{name: maximum}; -1: no limit. Cached for some seconds.
+        """{name: maximum}; -1: no limit. Requested each time: a changed limit takes effect at once, as in OpenStack.
 
         :raises ServiceUnavailable: the identity service does not respond
         """
@@ -36,12 +32,7 @@ class Quota:
         own = {COUNT: conf.quota_images} if conf.quota_images >= 0 else {}
         if not conf.use_keystone_limits:
             return {**dict.fromkeys(NAMES, -1), **own}
-        at, found = self._known.get(project_id, (0.0, {}))
-        if time.monotonic() - at > _KEPT_S or not found:
-            found = self._ask(project_id)
-            self._known = {k: v for k, v in self._known.items() if time.monotonic() - v[0] <= _KEPT_S}
-            self._known[project_id] = time.monotonic(), found
-        return found
+        return self._ask(project_id)
 
     def limits_of(self, image_id: str) -> dict[str, int]:
         """The same, for the project that owns an image. :raises NotFound: there is no such image"""
@@ -73,7 +64,7 @@ class Quota:
 
     def check(self, connection, project_id: str, limits: dict[str, int], *names: str) -> None:
         """:param limits: as returned by ``limits``, requested before the transaction
-        :raises TooLarge: the project has reached one of these limits
+        :raises TooLarge: the project would be, or for sizes is, over one of these limits
         """
         bounded = [name for name in names if limits[name] >= 0]
         if not bounded:
@@ -81,7 +72,7 @@ class Quota:
         quotas.lock_owner(connection, project_id)
         used = self.usage(connection, project_id)
         for name in bounded:
-            if used[name] + (name in (COUNT, UPLOADING)) > limits[name] or name in (SIZE, STAGED) and used[name] >= limits[name]:
+            delta = int(name in (COUNT, UPLOADING))
+            if used[name] + delta > limits[name]:
                 raise errors.TooLarge(f"Project {project_id} is over a limit for [Resource {name} is over limit of "
-                                      f"{limits[name]} due to current usage {used[name]} and delta "
-                                      f"{int(name in (COUNT, UPLOADING))}]")
+                                      f"{limits[name]} due to current usage {used[name]} and delta {delta}]")

@@ -13,6 +13,7 @@ image_cache_dir = {state}/cache
 conversion_format = raw
 import_allowed_networks = 127.0.0.0/8
 import_allowed_ports = 80,443,{port}
+use_keystone_limits = true
 [fast]
 weight = 30
 [slow]

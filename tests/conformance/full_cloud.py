@@ -1,4 +1,5 @@
-"""The fake cloud with a second image API, which the catalog names as the service ``image_remote``, and with two images.
+"""The fake cloud with a second image API, which the catalog names as the service ``image_remote``, with two images, and with
+registered limits of images.
 
 Guests have an agent, which sets passwords.
 """
@@ -10,6 +11,7 @@ import sys
 from common import service
 from deploy import first
 from deploy.daemons import PORTS
+from image import quota
 from image.service import ImageApi
 
 ABOVE = 30  # ports above the first one's
@@ -31,6 +33,16 @@ def add_to_catalog(cloud: first.Cloud, port: int) -> None:
         "service_id": made["id"], "interface": "public", "region_id": "RegionOne", "url": f"http://{local.ADDRESS}:{port}"}})
 
 
+def register_limits(cloud: first.Cloud) -> None:
+    """Limits of images that no test reaches by chance: without them no project may have any."""
+    known = {each["resource_name"] for each in cloud.call("identity", "GET", "/registered_limits")["registered_limits"]}
+    service = cloud.call("identity", "GET", "/services?type=image")["services"][0]["id"]
+    missing = [{"service_id": service, "region_id": "RegionOne", "resource_name": name, "default_limit": 10000}
+               for name in quota.NAMES if name not in known]
+    if missing:
+        cloud.call("identity", "POST", "/registered_limits", {"registered_limits": missing})
+
+
 def main() -> int:
     start, fill = local.start, first.fake_cloud
 
@@ -43,6 +55,7 @@ def main() -> int:
         cloud = first.Cloud(found["admin_password"], offset=offset)
         cloud.wait_ready(30)
         add_to_catalog(cloud, PORTS["image"] + offset + ABOVE)
+        register_limits(cloud)
         for name in ("cirros", "cirros-alt"):
             first.ensure_image(cloud, name, b"\0" * 4096, "raw", {"hw_qemu_guest_agent": "yes"})
         fill(found, offset)

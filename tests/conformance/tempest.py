@@ -113,7 +113,7 @@ def configure(cloud: first.Cloud, workspace: pathlib.Path, http_image: str | Non
                     key=lambda i: (i["visibility"] != "public", i["virtual_size"] or 0))
     images = [i for i in images if i["visibility"] == images[0]["visibility"]]
     flavors = sorted(cloud.call("compute", "GET", "/flavors/detail")["flavors"], key=lambda f: (f["ram"], f["disk"]))
-    hosts = [h for h in cloud.call("compute", "GET", "/os-hypervisors")["hypervisors"] if h["state"] == "up"]
+    hosts = [h for h in cloud.call("compute", "GET", "/os-hypervisors/detail")["hypervisors"] if h["state"] == "up"]
     extensions = [e["alias"] for e in cloud.call("network", "GET", "/extensions")["extensions"]]
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_dict(FEATURES)
@@ -137,6 +137,9 @@ def configure(cloud: first.Cloud, workspace: pathlib.Path, http_image: str | Non
         "network": {"public_network_id": cloud.find("network", "networks", "public")["id"]},
         "scenario": scenario(cloud, images[0], workspace / "guest.img"),
         "validation": {"run_validation": "true", "connect_method": "floating", "image_ssh_user": "cirros"}})
+    if len(hosts) > 1:
+        parser.read_dict({"compute": {"migration_source_host": hosts[0]["service"]["host"],
+                                      "migration_dest_host": hosts[-1]["service"]["host"]}})
     if http_image:
         parser.read_dict({"image": {"http_image": http_image, "http_qcow2_image": http_image},
                           "image-feature-enabled": {"manage_locations": "true"}})

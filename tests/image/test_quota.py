@@ -53,14 +53,18 @@ def check(service, *names: str) -> None:
 
 def test_a_project_s_own_limit_holds_before_the_registered_one(service):
     assert service.quota.limits("p") == {COUNT: 3, UPLOADING: 2, SIZE: 100, STAGED: 50}
-    asked = service.rest.asked
-    assert service.quota.limits("p")[COUNT] == 3 and service.rest.asked == asked, "it is kept for a moment"
+    service.rest.own = {COUNT: 4}
+    assert service.quota.limits("p")[COUNT] == 4, "a changed limit takes effect at once"
 
 
 def test_an_unregistered_limit_is_zero(service):
     service.rest.registered = {COUNT: 5}
     service.rest.own = {}
     assert service.quota.limits("p") == {COUNT: 5, UPLOADING: 0, SIZE: 0, STAGED: 0}
+    check(service, SIZE)
+    with pytest.raises(errors.TooLarge, match=UPLOADING):
+        check(service, UPLOADING)
+    add(service, "a", "active", 1)
     with pytest.raises(errors.TooLarge, match=SIZE):
         check(service, SIZE)
 
@@ -76,9 +80,13 @@ def test_what_there_is_counts(service):
     add(service, "s", "uploading", 50)
     with pytest.raises(errors.TooLarge, match=UPLOADING):
         check(service, UPLOADING)
+    check(service, STAGED)
+    add(service, "t", "uploading", 1)
     with pytest.raises(errors.TooLarge, match=STAGED):
         check(service, STAGED)
     add(service, "b", "active", 40)
+    check(service, SIZE)  # the size of what comes is not known, and the project is not over its limit
+    add(service, "c", "active", 1)
     with pytest.raises(errors.TooLarge, match=SIZE):
         check(service, SIZE)
 
