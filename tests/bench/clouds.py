@@ -24,9 +24,11 @@ def real_cloud(image: str, hosts: int, logs: pathlib.Path | None) -> Iterator[Re
     state = os.environ["PILEUS_STATE"]
     real = RealCloud(state, deploy_up("--hosts", str(hosts), "--image", image))
     print(f"deploy/up: {time.monotonic() - began:.1f} s", flush=True)
-    yield real
-    if logs:
-        shutil.copytree(pathlib.Path(state, "log"), logs, dirs_exist_ok=True)
+    try:
+        yield real
+    finally:
+        if logs:
+            shutil.copytree(pathlib.Path(state, "log"), logs, dirs_exist_ok=True)
     subprocess.run([str(ROOT / "deploy" / "down"), "--yes"], check=True, timeout=120)
 
 

@@ -33,7 +33,7 @@ class RealCloud:
         """Run a command in a guest, as soon as it lets us in."""
         def once():
             done = subprocess.run(["ssh", "-q", "-i", f"{self.state}/first_key", "-o", "StrictHostKeyChecking=no", "-o",
-                                   "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=3", f"{user}@{address}", command],
+                                   "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=10", f"{user}@{address}", command],
                                   capture_output=True, text=True)
             return (done.stdout,) if done.returncode == 0 else None
         return wait_for(once, timeout_s, every_s=0.5, what=f"ssh to {address}")[0]

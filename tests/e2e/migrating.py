@@ -15,6 +15,7 @@ from deploy.audit import Auditor
 
 OTHER = "node2"
 MARK = "still here"
+REACHED_S = 240  # in which a guest that is emulated lets ssh in, also if the machine has other work
 
 
 class Mover:
@@ -38,7 +39,7 @@ class Mover:
         wait_for(lambda: self.real.volume_status(volume) == "in-use", 60, what="the attached volume")
         server = {"id": made["id"], "volume": volume, "address": self.real.floating_ip(made["id"])}
         self.real.ssh(server["address"], f"mke2fs -q /dev/vdb && mount -t ext2 /dev/vdb /mnt && echo {MARK} > /mnt/x"
-                      f" && umount /mnt && echo {MARK} > /mark && sync")
+                      f" && umount /mnt && echo {MARK} > /mark && sync", REACHED_S)
         return server
 
     def state(self, server: dict) -> tuple:
@@ -67,7 +68,8 @@ class Mover:
     def check(self, server: dict) -> None:
         """It is reached at its floating IP, and has what was on its disk and on its volume."""
         text = self.real.ssh(server["address"],
-                             "mount -t ext2 /dev/vdb /mnt && cat /mnt/x /mark && echo again >> /mnt/y && umount /mnt")
+                             "mount -t ext2 /dev/vdb /mnt && cat /mnt/x /mark && echo again >> /mnt/y && umount /mnt",
+                             REACHED_S)
         assert text.splitlines() == [MARK, MARK], text
         assert self.real.volume_status(server["volume"]) == "in-use"
 
