@@ -100,16 +100,29 @@ def stay_ports(rest, uuid: str, host: str, *, check: Check) -> None:
 def release_ports(rest, server: dict) -> None:
     """Delete the ports that were created for a server, and unbind preexisting ones.
 
-    :param server: its row; ``requested_networks`` names the preexisting ports
+    :param server: its row
     """
     own = preexisting_ports(server)
     for port in ports_of(rest, server["uuid"]):
-        release_port(rest, port["id"], keep=port["id"] in own)
+        release_port(rest, port["id"], keep=is_preexisting(port, own))
 
 
 def preexisting_ports(server: dict) -> set[str]:
-    """The ids of the ports that a server's owner had made for it."""
+    """The ids of the ports that a server's owner had made for it, as far as its row knows."""
     return {n["port"] for n in server["requested_networks"] if n.get("port")}
+
+
+def is_preexisting(port: dict, own: collections.abc.Container[str]) -> bool:
+    """Whether a port that a server has is to stay without it.
+
+    The network service knows that also where a server's row does not: an agent may have been killed between binding a port and
+    reporting it.
+
+    :param port: as ``ports_of`` shows it
+    :param own: the ids of those that the server's row names; they count for a port that an earlier release created
+    """
+    created = port.get("created_for_server")
+    return port["id"] in own if created is None else not created
 
 
 def attachments_of(rest, uuid: str, **only: str) -> list[str]:

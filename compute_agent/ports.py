@@ -86,7 +86,8 @@ class Ports:
             check()
         own = server_resources.preexisting_ports(instance)
         for port in ports:
-            server_resources.release_port(self.rest, port["id"], keep=port["id"] in own, as_read=port)
+            server_resources.release_port(self.rest, port["id"], keep=server_resources.is_preexisting(port, own),
+                                          as_read=port)
 
     @staticmethod
     def _retry_on_conflict(work, *args):

@@ -62,7 +62,8 @@ class Boot(ReportingTask):
             row = self.agent.conductor.get_instance(self.agent.context(), uuid)
             if row is not None and row["task_state"]:
                 return False
-            # The preexisting ports of a deleted server are unknown, so all are unbound and none deleted.
+            # Where the network service does not know who created a port, it is unbound and not deleted: the row knew that, but is
+            # gone.
             self.discard({"instance": row or {"uuid": uuid, "requested_networks": self._all_ports(uuid), "block_devices": []}})
             return True
 

@@ -27,6 +27,21 @@ class AttachInterface(_InterfaceTask):
     shapes = {"request": RequestedNetwork, "info": Port}
     steps = ("allocate", "plug", "record")
 
+    def record_unreadable(self, uuid):
+        """Takes back what the server does not know of. A server that is gone, or on another host, has released its ports."""
+        with self.agent.lock(uuid):
+            row = self.current({"uuid": uuid})
+            if row is not None and row["task_state"]:
+                return False
+            known = {p["id"] for p in row["network_info"]} if row else set()
+            for port in server_resources.ports_of(self.agent.rest, uuid) if row else []:
+                if port["id"] not in known:
+                    self.agent.driver.detach_interface(uuid, port)
+                    own = server_resources.preexisting_ports(row)
+                    server_resources.release_port(self.agent.rest, port["id"], as_read=port,
+                                                  keep=server_resources.is_preexisting(port, own))
+            return True
+
     def _own(self, state) -> dict | None:
         """What was requested where it is a port that its owner made."""
         return state["request"] if state["request"].get("port") else None
@@ -47,10 +62,12 @@ class AttachInterface(_InterfaceTask):
         if row is None:
             return  # its ports go with it
         known = {p["id"] for p in row["network_info"]} | server_resources.preexisting_ports(row)
+        requested = {request["port"]} if self._own(state) else set()
         for port in server_resources.ports_of(self.agent.rest, row["uuid"]):
             wanted = port["id"] == request["port"] if self._own(state) else port["network_id"] == request["uuid"]
             if wanted and port["id"] not in known:
-                server_resources.release_port(self.agent.rest, port["id"], keep=self._own(state) is not None, as_read=port)
+                server_resources.release_port(self.agent.rest, port["id"], as_read=port,
+                                              keep=server_resources.is_preexisting(port, requested))
 
     def plug(self, state):
         self.agent.driver.attach_interface(state["uuid"], state["info"])
@@ -90,8 +107,10 @@ class DetachInterface(_InterfaceTask):
 
     def release(self, state):
         """Only while the server has it: meanwhile its owner may have given it to another."""
-        if any(p["id"] == state["port"]["id"] for p in server_resources.ports_of(self.agent.rest, state["uuid"])):
-            server_resources.release_port(self.agent.rest, state["port"]["id"], keep=state["keep"])
+        own = {state["port"]["id"]} if state["keep"] else set()
+        for port in server_resources.ports_of(self.agent.rest, state["uuid"]):
+            if port["id"] == state["port"]["id"]:
+                server_resources.release_port(self.agent.rest, port["id"], keep=server_resources.is_preexisting(port, own))
 
     def record(self, state):
         self.agent.conductor.interface_detached(self.agent.context(), state["uuid"], state["port"]["id"], self.take_events(),

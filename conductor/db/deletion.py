@@ -15,7 +15,7 @@ from conductor.db import actions, allocations, hosts, machine, models, operation
 
 TABLE, DELETED, DEVICES = models.instances, models.deleted_instances, models.block_devices
 ACTIONS, EVENTS = models.instance_actions, models.instance_events
-# Who carries out the deletion. NOBODY: the server had neither a host nor volumes and has been deleted already.
+# Who carries out the deletion. NOBODY: no host ever had the server, nor has it volumes, and it has been deleted already.
 HOST, CONDUCTOR, NOBODY = "host", "conductor", "nobody"
 
 
@@ -29,7 +29,8 @@ def begin(connection, ctx, row: dict, down_time_s: int) -> tuple[str, dict]:
     uuid, host = row["uuid"], row["host"]
     machine.begin(connection, uuid, "delete", request_id=ctx.request_id)
     actions.start(connection, ctx, uuid, "delete")
-    if host is None and not row["block_devices"] and not row["network_info"]:
+    # A host that was to build it, and does not answer any more, may have left ports.
+    if host is None and not row["block_devices"] and not row["network_info"] and not row["tried_hosts"]:
         return NOBODY, _end(connection, ctx, row, [])
     if host is None:
         operation_id = operations.begin(connection, ctx, shelving.DELETE, uuid, row["attempt"] + 1, {})

@@ -53,6 +53,7 @@ ports = _resource(
     sa.Column("device_id", sa.String(255), nullable=False, index=True),
     sa.Column("device_owner", sa.String(255), nullable=False),
     sa.Column("relation", sa.String(64), nullable=False, server_default="", index=True),  # db/ports.py says what it means
+    sa.Column("created_for_server", sa.Boolean),  # as well; NULL: a release created it that did not record this
     sa.Column("binding_host_id", sa.String(255), nullable=False, index=True),
     sa.Column("binding_vnic_type", sa.String(64), nullable=False),
     sa.Column("binding_vif_type", sa.String(64), nullable=False), sa.Column("binding_profile", sa.JSON, nullable=False),

@@ -4,6 +4,9 @@
 ``roles.FLOATING``), a server's interface (``roles.SERVER``, set by the compute service), or "" for a port that is only
 somebody's. While it is set, ``device_id`` names that device, and only we change it. ``device_owner`` and ``device_id``
 of other ports are texts of their owners, and nothing is read from them.
+
+``created_for_server``: whether the compute service created the port for the server that has it, and so deletes it with that
+server. Ports that it has only bound stay.
 """
 
 import random
@@ -21,7 +24,8 @@ def new_port(values: dict) -> dict:
     """Every column of a port, from those given."""
     octets = [0xFA, 0x16, 0x3E, *(random.randrange(256) for _ in range(3))]
     return {"mac_address": ":".join(f"{o:02x}" for o in octets), "admin_state_up": True, "status": "DOWN",
-            "device_id": "", "device_owner": "", "relation": "", "binding_host_id": "", "binding_vnic_type": "normal",
+            "device_id": "", "device_owner": "", "relation": "", "created_for_server": False, "binding_host_id": "",
+            "binding_vnic_type": "normal",
             "binding_vif_type": "unbound", "binding_profile": {}, "binding_migrating_to": "", "port_security_enabled": True,
             "allowed_address_pairs": [], "extra_dhcp_opts": [], "dns_name": "",
             **{k: v for k, v in values.items() if v is not None}}

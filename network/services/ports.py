@@ -54,6 +54,13 @@ class Ports(Resource):
                 "binding:vif_details": {"port_filter": True} if row["binding_vif_type"] == "bridge" else {},
                 "binding:profile": row["binding_profile"], "qos_policy_id": None, "dns_assignment": []}
 
+    def shown(self, call, row):
+        """OpenStack has no attribute that says for whom a port was created, so only services see ours."""
+        found = super().shown(call, row)
+        if call.svc.policy.allows(call.ctx, "service_api", {}):
+            found["created_for_server"] = row["created_for_server"]
+        return found
+
     def visible(self, call):
         """The owner of a network sees all ports on it."""
         return rows.any_of(super().visible(call), networks.on_network_of(self.table, call.ctx.project_id))
@@ -75,6 +82,7 @@ class Ports(Resource):
         if values["port_security_enabled"] is None:
             values["port_security_enabled"] = network["port_security_enabled"]
         values["relation"] = self._relation(work, {**values, "relation": "", "device_id": ""}, values)
+        values["created_for_server"] = values["relation"] == roles.SERVER
         port = port_rows.new_port(values)
         port["allowed_address_pairs"] = self._pairs(port)
         port["extra_dhcp_opts"] = _merged([], port["extra_dhcp_opts"])
@@ -144,6 +152,8 @@ class Ports(Resource):
     def change(self, work, old, values):
         port = {**old, **values}
         values["relation"] = self._relation(work, old, values)
+        if old["relation"] == roles.SERVER != values["relation"]:
+            values["created_for_server"] = False
         self._check_change(old, values)
         if "allowed_address_pairs" in values or not port["port_security_enabled"]:
             values["allowed_address_pairs"] = self._pairs(port)

@@ -12,7 +12,7 @@ POWER = ("stop", "start", "reboot-hard", "pause", "unpause", "soft-delete", "res
 TRIES = 4  # until something that is asked of a server is not refused
 MAX_SERVERS = 2  # so that what happens meets
 # Of others nobody asks again: their users see what is left, and ask.
-TRUNCATED = ("build", "terminate", "attach_volume", "detach_volume", "image_snapshot")
+TRUNCATED = ("build", "terminate", "attach_volume", "detach_volume", "attach_interface", "image_snapshot")
 # What happens next, and how often, in histories of four kinds.
 _USUAL = {"create": 12, "delete": 5, "operate": 14, "step": 26, "deliver": 18, "late": 4, "lost": 3, "doubled": 4, "crash": 5,
           "restart": 8, "fail_over": 3, "resend": 8, "recover": 3, "orphans": 2, "operations": 8, "conductor": 2,

@@ -47,6 +47,8 @@ class Services:
                 f"revision_number={port['revision_number']}":
             raise errors.PreconditionFailed()
         if method == "DELETE":
+            if port.get("name") == "own":
+                raise AssertionError(f"port {port['id']}, which its owner made, is deleted")
             del self.ports[names[0]]
         elif method == "PUT":
             self._bind(port, body["port"])
@@ -56,7 +58,8 @@ class Services:
         device = values.get("device_id", port["device_id"])
         if port["relation"] and device not in ("", port["device_id"]):
             raise errors.Conflict("another device has it")
-        changed = {**port, **values, "relation": "compute" if device else ""}
+        changed = {**port, **values, "relation": "compute" if device else "",
+                   "created_for_server": port["created_for_server"] and bool(device)}
         if changed["binding:host_id"] != port["binding:host_id"]:
             changed["binding:profile"] = {}
         plugged = changed["binding:host_id"] and not self._fails_to_plug()
@@ -71,8 +74,9 @@ class Services:
 
     def add_port(self, **values) -> dict:
         port = {"id": self.new_id("a"), "network_id": "", "project_id": "p", "device_id": "", "device_owner": "", "relation": "",
-                "binding:host_id": "", "binding:vif_type": "bridge", "status": "DOWN", "revision_number": 1,
-                "mac_address": "fa:16:3e:00:00:01", "fixed_ips": [], "binding:profile": {}}
+                "created_for_server": bool(values.get("device_id")), "binding:host_id": "", "binding:vif_type": "bridge",
+                "status": "DOWN", "revision_number": 1, "mac_address": "fa:16:3e:00:00:01", "fixed_ips": [],
+                "binding:profile": {}}
         self.ports[port["id"]] = port
         self._bind(port, values)
         return dict(port)

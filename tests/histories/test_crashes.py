@@ -254,6 +254,63 @@ def test_a_host_whose_journal_is_broken_keeps_nothing_of_a_server_that_failed(wo
     assert not world.services.attachments and not any(p["device_id"] for p in world.services.ports.values())
 
 
+def handed_back(world: World) -> str:
+    """A server with a port of its own and one of its owner's, whose host was given up on and is down."""
+    uuid = api.create(world, own_port=True)
+    world.go_to(build(world, uuid), "spawn done")
+    world.crash(ONE)
+    world.troubled = True
+    world.fall_silent(ONE)
+    world.finish(world.pass_of_sweep())
+    assert world.row(uuid)["host"] is None and len(world.services.ports) == 2
+    return uuid
+
+
+def only_the_owners_is_left(world: World) -> None:
+    (port,) = world.services.ports.values()
+    assert port["name"] == "own" and not port["device_id"]
+
+
+def test_a_host_whose_journal_is_broken_deletes_the_ports_that_it_made_for_a_server_that_is_gone(world):
+    uuid = handed_back(world)
+    break_journal(world, "build")
+    with world.db.writer() as connection:
+        connection.execute(sa.delete(models.instances))  # as by the release before, which asked nobody for ports
+    world.boot_host(ONE)
+    world.run_all()
+    assert not world.agents[ONE].tasks.journal.broken() and uuid not in world.guests(ONE)
+    only_the_owners_is_left(world)
+
+
+def test_a_server_that_was_handed_back_is_deleted_with_what_its_host_left(world):
+    """The host does not come back."""
+    uuid = handed_back(world)
+    api.delete(world, uuid)
+    world.pass_of_operations()
+    world.run_all()
+    assert world.row(uuid) is None
+    only_the_owners_is_left(world)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("at", ["PUT ports done", "attach_interface done", "interface_attached"])
+def test_a_deletion_leaves_an_owners_port_that_is_not_yet_known_to_be_the_servers(world, at, broken):
+    """Its host is killed while it attaches the port, and does not come back before the server is deleted."""
+    uuid = active(world)
+    api.attach_interface(world, uuid, own_port=True)
+    world.go_to(world.deliver(), at)
+    world.crash(ONE)
+    if broken:
+        break_journal(world, "attach_interface")
+    world.fall_silent(ONE)
+    api.delete(world, uuid)
+    world.finish(world.pass_of_sweep())
+    assert world.row(uuid) is None
+    only_the_owners_is_left(world)
+    world.settle()
+    checks.at_rest(world)
+
+
 def test_an_attachment_whose_journal_is_broken_and_server_is_gone_is_ended(world):
     uuid = active(world)
     api.attach_volume(world, uuid)
@@ -305,14 +362,18 @@ def test_an_attachment_is_made_once(world, at, broken):
 @pytest.mark.parametrize("at", ["POST ports", "POST ports done", "attach_interface", "attach_interface done",
                                 "interface_attached", "interface_attached done"])
 @pytest.mark.parametrize("own_port", [False, True])
-def test_an_interface_that_nobody_was_told_of_is_taken_back(world, at, own_port):
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_interface_that_nobody_was_told_of_is_taken_back(world, at, own_port, broken):
+    """One that was recorded stays, if nothing tells any more that the answer did not come."""
     uuid = active(world)
     api.attach_interface(world, uuid, own_port=own_port)
     world.go_to(world.deliver(), at.replace("POST", "PUT") if own_port else at)
     world.crash(ONE)
+    if broken:
+        break_journal(world, "attach_interface")
     world.settle()
     ends_well(world, uuid, ONE)
-    assert len(world.row(uuid)["network_info"]) == 1
+    assert len(world.row(uuid)["network_info"]) == (2 if broken and at == "interface_attached done" else 1)
 
 
 @pytest.mark.parametrize("at", ["detach_interface", "detach_interface done", "DELETE ports done", "interface_detached done"])
