@@ -167,6 +167,11 @@ class Hardware:
         """How the names of disks begin, as in /dev/vda."""
         return {"virtio": "/dev/vd", "ide": "/dev/hd"}.get(self.disk_bus, "/dev/sd")
 
+    def bus_of(self, name: str) -> str:
+        """The bus of a disk, by its name, with or without "/dev/": names tell what the server was created with."""
+        kind = name.removeprefix("/dev/")[:2]
+        return {"vd": "virtio", "hd": "ide"}.get(kind) or (self.disk_bus if self.disk_bus in ("scsi", "sata", "usb") else "scsi")
+
 
 class _Asked:
     """What a flavor and an image ask for, parsed."""

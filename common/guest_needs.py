@@ -87,7 +87,8 @@ def of(row: dict) -> Needs:
         features.add(SECURE_BOOT)
     if hardware.machine_type != "pc":
         features.add(machine(hardware.machine_type))
-    features |= {bus(name) for name in (hardware.disk_bus, hardware.cdrom_bus) if name not in ("virtio", "ide")}
+    buses = {hardware.disk_bus, hardware.cdrom_bus, *(hardware.bus_of(name) for name in _disks(row))}
+    features |= {bus(name) for name in buses if name not in ("virtio", "ide")}
     if hardware.video_model not in _USUAL_VIDEO:
         features.add(video(hardware.video_model))
     if hardware.tpm:
@@ -95,6 +96,12 @@ def of(row: dict) -> Needs:
     specs, properties = row["flavor"].get("extra_specs") or {}, row["image_meta"].get("properties") or {}
     features |= {trait(name, forbidden=forbidden) for name, forbidden in guest_hardware.traits(specs, properties).items()}
     return {"features": sorted(features), "amounts": _amounts(hardware)}
+
+
+def _disks(row: dict) -> list[str]:
+    """The names of a server's disks."""
+    devices = [*row["flavor"].get("local_disks", []), *row.get("block_devices", [])]
+    return [row.get("root_device_name") or "/dev/vda", *(each["device_name"] for each in devices)]
 
 
 def of_hypervisor(row: dict) -> list[str]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from common import context, db, errors, guest_hardware, rows, schema, server_states, values, wsgi
 from common.calls import Call
 from common.rest import last_segment, path
-from compute_api import access, devices, hints, images, local_disks, microversions, networks, personality
+from compute_api import access, devices, disk_names, hints, images, local_disks, microversions, networks, personality
 from compute_api.schemas import servers as schemas
 from compute_api.services import zones
 from conductor.db import actions, aggregates, flavors, models, quotas
@@ -169,6 +169,7 @@ def create(call: Call, body: dict) -> tuple[list[dict], str, bool]:
             quotas.Servers(connection, call.svc.quota_defaults, call.ctx.project_id, call.ctx.user_id).check(low, flavor)
     wanted = networks.chosen(call, given, _counts(given)[1])
     template = _template(call, body, flavor, key, image, wanted, _groups(call, given))
+    devices.choose_prefixes(mapping, guest_hardware.of_server(template))
     names = [given["name"].strip() if high == 1 else f"{given['name'].strip()}-{i + 1}" for i in range(high)]
     volumes, password = devices.make_volumes(call, mapping, len(names)), new_password(given)
     try:
@@ -214,8 +215,10 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
     asked = hints.of(call, body)
     kept = {k: flavor[k] for k in ("id", "name", "ram", "disk", "vcpus", "ephemeral", "swap", "extra_specs")}
     hardware = guest_hardware.of(flavor["vcpus"], flavor["ram"], flavor["extra_specs"], image.get("properties", {}))
-    kept["local_disks"] = local_disks.of(flavor, given.get("block_device_mapping_v2", []), root=bool(image),
-                                         most=call.svc.conf.compute.max_local_block_devices, prefix=hardware.disk_prefix)
+    disks = given.get("block_device_mapping_v2", [])
+    prefix = disk_names.root_prefix(disks, hardware)
+    kept["local_disks"] = local_disks.of(flavor, disks, root=bool(image), prefix=prefix, hardware=hardware,
+                                         most=call.svc.conf.compute.max_local_block_devices)
     return {
         "project_id": call.ctx.project_id, "user_id": call.ctx.user_id, "description": given.get("description"),
         "hostname": given.get("hostname"),
@@ -231,7 +234,7 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
         "image_meta": image, "security_groups": groups, "network_info": [], "tags": given.get("tags", []),
         "requested_networks": [] if wanted == "none" else wanted, "scheduler_hints": asked, "attempt": 0,
         "server_group_id": asked.get("group"), "tried_hosts": [], "fault": None, "locked": False,
-        "root_device_name": f"{hardware.disk_prefix}a", "access_ip_v4": address(given.get("accessIPv4"), 4),
+        "root_device_name": f"{prefix}a", "access_ip_v4": address(given.get("accessIPv4"), 4),
         "access_ip_v6": address(given.get("accessIPv6"), 6), "disk_config": given.get("OS-DCF:diskConfig", "MANUAL"),
         "reservation_id": f"r-{secrets.token_hex(4)}", "request_id": call.ctx.request_id, "launched_at": None,
         "created_at": at, "updated_at": at}

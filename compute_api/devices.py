@@ -11,8 +11,9 @@ import sqlalchemy as sa
 
 from common import context, document, errors, schema, wsgi
 from common.calls import Call
+from common.guest_hardware import Hardware
 from common.rest import path
-from compute_api import local_disks, microversions, multiattach
+from compute_api import disk_names, local_disks, microversions, multiattach
 from compute_api.schemas import servers as schemas
 from conductor.db import models
 
@@ -40,15 +41,16 @@ def of_image(image: dict) -> list[dict]:
 
 
 def parse(call: Call, given: list[dict], has_image: bool, count: int) -> list[dict]:
-    """The requested volumes: [{"volume_id", "boot_index", "delete_on_termination", "device_name", "tag", "new", "multiattach"}].
+    """The requested volumes: [{"volume_id", "boot_index", "delete_on_termination", "tag", "bus", "new", "multiattach"}].
 
-    ``new`` is the body of a volume to be created; ``volume_id`` is then None.
+    ``new`` is the body of a volume to be created; ``volume_id`` is then None. ``bus``: that was asked for, or None.
 
     :raises BadRequest: an unsupported form, or a volume that does not exist or is in use
     """
     found: list[dict] = []
     for item in given:
         microversions.check_names(call, item, {"volume_type": (2, 67)})
+        bus = disk_names.bus_of(item)
         if local_disks.is_local(item):
             continue
         kind, target = item.get("source_type", "volume"), item.get("destination_type")
@@ -64,7 +66,7 @@ def parse(call: Call, given: list[dict], has_image: bool, count: int) -> list[di
         volume_id = (item.get("uuid") or item.get("volume_id")) if kind == "volume" else None
         if kind == "volume" and not volume_id:
             raise errors.BadRequest("Block Device Mapping is Invalid: the uuid of a volume is required.")
-        found.append({"volume_id": volume_id, "boot_index": boot_index, "tag": item.get("tag"),
+        found.append({"volume_id": volume_id, "boot_index": boot_index, "tag": item.get("tag"), "bus": bus,
                       "new": _new(item, kind) if kind != "volume" else None,
                       "delete_on_termination": wsgi.bool_value(item.get("delete_on_termination", False))})
     _check_order(found, has_image)
@@ -103,6 +105,16 @@ def _new(item: dict, kind: str) -> dict:
     if kind == "image" and not item.get("uuid"):
         raise errors.BadRequest("Block Device Mapping is Invalid: the uuid of an image is required.")
     return {**texts, "size": size, **({"imageRef": item["uuid"]} if kind == "image" else {})}
+
+
+def choose_prefixes(mapping: list[dict], hardware: Hardware) -> None:
+    """Add how the names of the devices begin, as ``prefix``, where a bus was asked for.
+
+    :raises BadRequest: a server of this hardware can have no disk there
+    """
+    for device in mapping:
+        if device["bus"]:
+            device["prefix"] = disk_names.prefix_of(device["bus"], hardware)
 
 
 def make_volumes(call: Call, mapping: list[dict], count: int) -> list[list[dict]]:
@@ -159,13 +171,17 @@ def _check_volume(call: Call, device: dict) -> None:
 
 def insert(connection, row: dict, mapping: list[dict]) -> list[dict]:
     """Insert a new server's devices. The boot volume is the root device; the others follow the ephemeral and swap disks."""
-    root = row["root_device_name"]
-    names = local_disks.free_names(root[:-1], local_disks.names(row["flavor"]))
+    root, taken = row["root_device_name"], local_disks.names(row["flavor"])
+    names = []
+    for device in mapping:
+        prefix = device.get("prefix", root[:-1])
+        names.append(root if device["boot_index"] == 0 else disk_names.take(disk_names.free(prefix, root[:-1], taken)))
+        taken.add(names[-1])
     made = [{"id": context.new_uuid(), "instance_uuid": row["uuid"], "volume_id": d["volume_id"], "attachment_id": None,
              "exclusive_volume_id": None if d["multiattach"] else d["volume_id"],
-             "device_name": root if d["boot_index"] == 0 else local_disks.take(names),
-             "boot_index": d["boot_index"], "delete_on_termination": d["delete_on_termination"], "tag": d["tag"],
-             "requested_action": None, "requested_at": None, "request_id": None} for d in mapping]
+             "device_name": name, "boot_index": d["boot_index"], "delete_on_termination": d["delete_on_termination"],
+             "tag": d["tag"], "requested_action": None, "requested_at": None, "request_id": None}
+            for d, name in zip(mapping, names)]
     if made:
         try:
             connection.execute(sa.insert(DEVICES), made)

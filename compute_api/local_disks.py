@@ -6,13 +6,14 @@ releases that did not make such disks have no ``local_disks``.
 """
 
 import math
-from collections.abc import Iterator
 
 from common import errors, values
+from common.guest_hardware import Hardware
+from compute_api import disk_names
 
 FORMATS = ("ext2", "ext3", "ext4", "vfat", "xfs", "ntfs")
 SWAP = "swap"
-_LETTERS = "bcdefghijklmnopqrstuvwxyz"
+_DEFAULT = Hardware(1, 1)
 _INVALID = "Block Device Mapping is Invalid: "
 
 
@@ -21,16 +22,18 @@ def is_local(device: dict) -> bool:
     return device.get("source_type", "volume") == "blank" and device.get("destination_type") == "local"
 
 
-def of(flavor: dict, mapping: list[dict], *, root: bool, most: int, prefix: str = "/dev/vd") -> list[dict]:
+def of(flavor: dict, mapping: list[dict], *, root: bool, most: int, prefix: str = "/dev/vd",
+       hardware: Hardware = _DEFAULT) -> list[dict]:
     """A new server's disks: those in the request, else those of the flavor.
 
     :param mapping: ``block_device_mapping_v2`` of the request; a swap disk of size 0 means none
     :param root: whether the server has a root disk on its host too
     :param most: maximum number of disks on the host, -1 for any
-    :param prefix: of the device names
-    :raises BadRequest: it exceeds the flavor, or has an unsupported file system
+    :param prefix: how the name of the root disk begins
+    :param hardware: the server's
+    :raises BadRequest: it exceeds the flavor, or has an unsupported file system, bus or type
     """
-    asked = [_parsed(each, flavor) for each in mapping if is_local(each) and not each.get("no_device")]
+    asked = [_parsed(each, flavor, hardware) for each in mapping if is_local(each) and not each.get("no_device")]
     ephemerals = [d for d in asked if d["kind"] != SWAP]
     swaps = [d for d in asked if d["kind"] == SWAP]
     if sum(d["size_mb"] for d in ephemerals) > flavor["ephemeral"] * 1024:
@@ -45,7 +48,7 @@ def of(flavor: dict, mapping: list[dict], *, root: bool, most: int, prefix: str 
     return _named(disks, set(), prefix)
 
 
-def _parsed(device: dict, flavor: dict) -> dict:
+def _parsed(device: dict, flavor: dict, hardware: Hardware) -> dict:
     wanted, kind = device.get("guest_format") or None, "ephemeral"
     if wanted == SWAP:
         kind, wanted = SWAP, None
@@ -63,7 +66,8 @@ def _parsed(device: dict, flavor: dict) -> dict:
     size = values.integer(size, "volume_size") if size not in (None, "") else whole
     if kind != SWAP:
         size = (size or whole) * 1024
-    return {"kind": kind, "size_mb": size, "format": wanted}
+    bus = disk_names.bus_of(device)
+    return {"kind": kind, "size_mb": size, "format": wanted, **({"prefix": disk_names.prefix_of(bus, hardware)} if bus else {})}
 
 
 def _ephemeral(flavor: dict) -> list[dict]:
@@ -75,23 +79,19 @@ def _swap(flavor: dict) -> list[dict]:
 
 
 def _named(disks: list[dict], taken: set[str], prefix: str) -> list[dict]:
-    """The disks with device names; existing names are kept. :raises BadRequest: there are not enough names"""
+    """The disks with device names; existing names are kept, and a disk on another bus has the ``prefix`` of that.
+
+    :raises BadRequest: there are not enough names
+    """
     taken = taken | {d["device_name"] for d in disks if "device_name" in d}
-    free = free_names(prefix, taken)
-    return [d if "device_name" in d else {"device_name": take(free), **d} for d in disks]
-
-
-def free_names(prefix: str, taken: set[str]) -> Iterator[str]:
-    """Device names besides that of the root disk."""
-    return (name for letter in _LETTERS if (name := f"{prefix}{letter}") not in taken)
-
-
-def take(free: Iterator[str]) -> str:
-    """:raises BadRequest: no name is left"""
-    name = next(free, None)
-    if name is None:
-        raise errors.BadRequest(f"{_INVALID}You specified more devices than a server can have.")
-    return name
+    found = []
+    for disk in disks:
+        own = {name: value for name, value in disk.items() if name != "prefix"}
+        if "device_name" not in own:
+            own = {"device_name": disk_names.take(disk_names.free(disk.get("prefix", prefix), prefix, taken)), **own}
+            taken.add(own["device_name"])
+        found.append(own)
+    return found
 
 
 def resized(old: dict, new: dict, taken: set[str], prefix: str = "/dev/vd") -> list[dict]:

@@ -17,7 +17,10 @@ _RULE = "os_compute_api:servers:rebuild"
 def _of_image(row: dict, image: dict) -> dict:
     """The columns of a server's image."""
     hardware = guest_hardware.of(row["vcpus"], row["memory_mb"], row["flavor"].get("extra_specs") or {}, image["properties"])
-    return {"image_meta": image, "image_ref": image["id"], "root_device_name": f"{hardware.disk_prefix}a"}
+    name = f"{hardware.disk_prefix}a"
+    if row["root_device_name"] != f"{guest_hardware.of_server(row).disk_prefix}a":  # the request for the server chose its bus
+        name = row["root_device_name"]
+    return {"image_meta": image, "image_ref": image["id"], "root_device_name": name}
 
 
 def _check_host(facts: dict, row: dict, image: dict) -> None:

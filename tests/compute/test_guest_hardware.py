@@ -139,7 +139,7 @@ def test_what_a_host_must_have():
         {"quota:cpu_shares": "5", "quota:vif_inbound_average": "1", "hw:cpu_policy": "dedicated",
          "hw:emulator_threads_policy": "isolate", "hw:numa_nodes": "2",
          "hw:mem_page_size": "2MB"}, {"hw_firmware_type": "uefi", "hw_machine_type": "q35", "hw_disk_bus": "scsi"},
-        ({"format": "xfs"}, {"format": None})))
+        ({"device_name": "/dev/sdb", "format": "xfs"}, {"device_name": "/dev/sdc", "format": None})))
     assert needs["features"] == ["cpu-tuning", "disk bus sata", "disk bus scsi", "file system xfs", "interface bandwidth limits",
                                  "machine type q35", "uefi"]
     assert needs["amounts"] == {"dedicated CPUs": 5, "NUMA nodes": 2, "MiB of memory in pages of 2048 KiB": 1024}

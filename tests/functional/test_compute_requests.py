@@ -33,10 +33,33 @@ _BLANK = {"source_type": "blank", "destination_type": "volume", "volume_size": 1
     (_of_volume(source_type="blank", volume_size=1, boot_index=None, device_name="/dev/vd b"), "device_name"),
     (_of_volume(source_type="blank", volume_size=1, boot_index=None, device_name=""), "device_name"),
     ({"block_device_mapping_v2": [_BLANK, {**_BLANK, "boot_index": 3}]}, "Boot sequence"),
+    ({"block_device_mapping_v2": [{**_BLANK, "disk_bus": "uml"}]}, "the disk bus uml is not one of"),
+    ({"block_device_mapping_v2": [{**_BLANK, "disk_bus": "sata"}]}, "unless its image has hw_disk_bus=sata"),
+    ({"block_device_mapping_v2": [{**_BLANK, "device_type": "cdrom"}]}, "the device type cdrom is not supported"),
     ({"block_device_mapping_v2": [{**_BLANK, "boot_index": 1}, {**_BLANK, "boot_index": 1}]}, "Boot sequence"),
     ({"key_name": ""}, "key_name")], ids=str)
 def test_a_server_of_what_is_not_there(cloud, more, says):
     assert says in refused(400, cloud.client, "compute", "POST", "/servers", server_body(cloud.client, "of-nothing", **more))
+
+
+def test_disks_are_on_the_buses_that_a_request_asks_for(cloud):
+    client = cloud.client
+    mapping = [{"source_type": "image", "uuid": client.find("image", "images", "cirros")["id"], "destination_type": "local",
+                "boot_index": 0, "disk_bus": "scsi", "device_type": "disk"},
+               {**_BLANK, "disk_bus": "virtio", "delete_on_termination": True}, {**_BLANK, "delete_on_termination": True}]
+    made = client.call("compute", "POST", "/servers", server_body(
+        client, "buses", block_device_mapping_v2=mapping))["server"]["id"]
+    wait_status(client, made)
+    shown = client.call("compute", "GET", f"/servers/{made}", version="2.3")["server"]
+    held = client.call("compute", "GET", f"/servers/{made}/os-volume_attachments")["volumeAttachments"]
+    assert shown["OS-EXT-SRV-ATTR:root_device_name"] == "/dev/sda"
+    assert sorted(each["device"] for each in held) == ["/dev/sdb", "/dev/vdb"]
+    client.call("compute", "POST", f"/servers/{made}/action", {"rebuild": {"imageRef": mapping[0]["uuid"]}})
+    wait_status(client, made)
+    shown = client.call("compute", "GET", f"/servers/{made}", version="2.3")["server"]
+    assert shown["OS-EXT-SRV-ATTR:root_device_name"] == "/dev/sda", "it keeps its bus"
+    client.call("compute", "DELETE", f"/servers/{made}")
+    wait_gone(client, made)
 
 
 def test_a_new_volume_of_a_type_that_is_not_there(cloud):

@@ -106,12 +106,13 @@ def _cpu(top, hardware: Hardware, host) -> None:
             element(numa, "cell", id=number, cpus=_spelled(node.cpus), memory=node.memory_mb, unit="MiB")
 
 
-def controllers(devices, hardware: Hardware, rescue_bus: str = "") -> None:
+def controllers(devices, hardware: Hardware, buses: set[str]) -> None:
+    """:param buses: of the disks that the guest has now"""
     if hardware.is_q35:
         element(devices, "controller", type_="pci", model="pcie-root")
         for _ in range(ROOT_PORTS):
             element(devices, "controller", type_="pci", model="pcie-root-port")
-    if "scsi" in (hardware.disk_bus, hardware.cdrom_bus, rescue_bus):
+    if "scsi" in {hardware.disk_bus, hardware.cdrom_bus, *buses}:
         element(devices, "controller", type_="scsi", index=0, model=hardware.scsi_model or "virtio-scsi")
 
 

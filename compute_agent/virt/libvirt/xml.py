@@ -39,15 +39,6 @@ class Host:
     memory: dict[int, int] = dataclasses.field(default_factory=dict)
 
 
-def bus_of(target: str, hardware: Hardware) -> str:
-    """The bus of a disk, by its name: names tell what the server was created with."""
-    if target.startswith("vd"):
-        return "virtio"
-    if target.startswith("hd"):
-        return "ide"
-    return hardware.disk_bus if hardware.disk_bus in ("scsi", "sata", "usb") else "scsi"
-
-
 def _bare(device_name: str) -> str:
     return device_name.rsplit("/", 1)[-1]
 
@@ -58,7 +49,7 @@ def file_disk(parent, path: str, fmt: str, target: str, *, cdrom: bool = False, 
     element(disk, "driver", name="qemu", type_=fmt, cache=None if cdrom else "none" if fmt == "raw" else "writeback",
             discard=None if cdrom else "unmap")
     element(disk, "source", file=path)
-    element(disk, "target", dev=target, bus=hardware.cdrom_bus if cdrom else bus_of(target, hardware))
+    element(disk, "target", dev=target, bus=hardware.cdrom_bus if cdrom else hardware.bus_of(target))
     if cdrom:
         element(disk, "readonly")
     elif hardware.disk_limits:
@@ -79,7 +70,7 @@ def volume_disk(parent, volume: dict, initiator: str, hardware: Hardware = _DEFA
     auth = element(source, "auth", username=data["auth_username"])
     element(auth, "secret", type_="iscsi", usage=secret_usage(volume))
     element(element(source, "initiator"), "iqn", name=initiator)
-    element(disk, "target", dev=target, bus=bus_of(target, hardware))
+    element(disk, "target", dev=target, bus=hardware.bus_of(target))
     element(disk, "serial", volume["volume_id"])
     if data.get("access_mode") == "ro":
         element(disk, "readonly")
@@ -164,18 +155,21 @@ def domain(instance: dict, hardware: Hardware, host: Host, *, directory: str, po
     """
     top = begun(host.virt_type, instance, host.owner, reserved=",".join(map(str, sorted(host.reserved))) or None,
                 memory=",".join(f"{cell}:{mb}" for cell, mb in sorted(host.memory.items())) or None)
-    _os(top, instance, hardware, host, kernel, boot=rescue is None)
+    ordered = rescue is None and not kernel and any((volume.get("boot_index") or 0) > 0 for volume in volumes)
+    _os(top, instance, hardware, host, kernel, boot=rescue is None and not ordered)
     hardware_xml.processors(top, hardware, host)
     on_events(top)
     devices = element(top, "devices")
-    hardware_xml.controllers(devices, hardware, rescue["bus"] if rescue else "")
-    _disks(devices, instance, hardware, root, second, local)
+    _disks(devices, instance, hardware, root, second, local, ordered=ordered)
     for volume in sorted(volumes, key=lambda v: v["device_name"]):
-        volume_disk(devices, volume, host.initiator, hardware)
+        disk = volume_disk(devices, volume, host.initiator, hardware)
+        if ordered and volume["boot_index"] is not None and volume["boot_index"] >= 0:
+            element(disk, "boot", order=volume["boot_index"] + 1)
     if config_drive:
-        file_disk(devices, config_drive, "raw", _config_drive_target(hardware), cdrom=True, hardware=hardware)
+        file_disk(devices, config_drive, "raw", _config_drive_target(instance, hardware), cdrom=True, hardware=hardware)
     if rescue:
         _rescue_disk(devices, rescue)
+    hardware_xml.controllers(devices, hardware, {target.get("bus", "") for target in devices.iterfind("disk/target")})
     for port in ports:
         interface(devices, port, hardware)
     hardware_xml.devices(devices, hardware, directory, tpm.socket_path(instance["uuid"]))
@@ -186,12 +180,16 @@ def domain(instance: dict, hardware: Hardware, host: Host, *, directory: str, po
     return text_of(top)
 
 
-def _disks(devices, instance: dict, hardware: Hardware, root: dict | None, second: dict | None, local: list[dict]) -> None:
-    prefix = _bare(instance.get("root_device_name") or "/dev/vda")[:-1]
+def _disks(devices, instance: dict, hardware: Hardware, root: dict | None, second: dict | None, local: list[dict], *,
+           ordered: bool) -> None:
+    """:param ordered: further disks are to be booted from if the first one cannot be"""
+    prefix = _root_prefix(instance)
     for disk, letter in ((root, "a"), (second, "b")):
         if disk:
             target = f"{_cdrom_prefix(hardware)}{letter}" if disk["cdrom"] else f"{prefix}{letter}"
-            file_disk(devices, disk["path"], disk["format"], target, cdrom=disk["cdrom"], hardware=hardware)
+            made = file_disk(devices, disk["path"], disk["format"], target, cdrom=disk["cdrom"], hardware=hardware)
+            if ordered and disk is root:
+                element(made, "boot", order=1)
     for disk in local:
         file_disk(devices, disk["path"], disk["format"], disk["target"], hardware=hardware)
 
@@ -220,14 +218,18 @@ def _cdrom_prefix(hardware: Hardware) -> str:
     return {"ide": "hd", "virtio": "vd"}.get(hardware.cdrom_bus, "sd")
 
 
-def _config_drive_target(hardware: Hardware) -> str:
+def _root_prefix(instance: dict) -> str:
+    return _bare(instance.get("root_device_name") or "/dev/vda")[:-1]
+
+
+def _config_drive_target(instance: dict, hardware: Hardware) -> str:
     """Beyond the names of disks on the same bus; an IDE bus has four."""
     prefix = _cdrom_prefix(hardware)
-    return f"{prefix}z" if _bare(hardware.disk_prefix) == prefix != "hd" else f"{prefix}d"
+    return f"{prefix}z" if _root_prefix(instance) == prefix != "hd" else f"{prefix}d"
 
 
 def _os(top, instance: dict, hardware: Hardware, host: Host, kernel: dict, *, boot: bool) -> None:
-    """:param boot: from the disks in their order; False: a disk says that it is the one"""
+    """:param boot: from the disks in their order; False: disks say of themselves when it is their turn"""
     os = element(top, "os")
     element(os, "type", "hvm", arch="x86_64", machine=hardware.machine_type)
     if host.firmware:
