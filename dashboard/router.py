@@ -2,7 +2,7 @@
 
 from common.wsgi import Route
 from dashboard import assets
-from dashboard.handlers import access, account, auth, live, overview, parts, search, settings, topology, uploads, usage
+from dashboard.handlers import access, account, auth, host_map, live, overview, parts, search, settings, topology, uploads, usage
 from dashboard.handlers.panels import Handlers
 from dashboard.panels import PANELS
 
@@ -21,7 +21,7 @@ ROUTES = [
     Route("GET", "/project", overview.show), Route("GET", "/project/api_access", access.show),
     Route("GET", "/project/api_access/{file}", access.download),
     Route("GET", "/project/usage", usage.of_project), Route("GET", "/admin/usage", usage.of_all),
-    Route("GET", "/project/network_topology", topology.show),
+    Route("GET", "/admin/host_map", host_map.show), Route("GET", "/project/network_topology", topology.show),
     Route("GET", "/project/network_topology/{kind}/{id}", topology.node),
     Route("GET", "/settings/password", settings.ask_password), Route("POST", "/settings/password", settings.change_password),
     Route("GET", "/admin/defaults", settings.ask_defaults), Route("POST", "/admin/defaults", settings.set_defaults),

@@ -148,7 +148,7 @@ class Handlers:
         own = panel.is_own(row, active.project_id)
         actions = {a.verb: a for a in self._usable(active) if own and a.when(row)}
         return render(req, "detail.html", panel=panel, row=row, tabs=panel.tabs, tab=tab, found=found, actions=actions,
-                      busy=panel.busy(row), own=_own(req), query=req.query_string)
+                      busy=panel.busy(row), own=_own(req), query=req.query_string, asked=req.GET)
 
     def menu(self, req, id):
         """The actions of one row: for the menu in a list, or as a page of its own."""

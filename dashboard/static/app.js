@@ -80,8 +80,16 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (opened && document.activeElement === document.body) opened.querySelector("li > *")?.focus();
   if (focused && document.activeElement === document.body) live()?.querySelector(focused)?.focus({ preventScroll: true });
   focused = "";
+  follow();
   prepare();
 });
+
+// A log that is followed: its end stays in sight, unless somebody has scrolled to what was before.
+let atEnd = true;
+function follow() {
+  const log = document.querySelector("[data-follow]");
+  if (atEnd && log) log.scrollTop = log.scrollHeight;
+}
 
 // What a page shows is asked for again when the server says that something of its kind has changed. Without that stream, or
 // if it says nothing for long, a page with something that is changing asks by itself.
@@ -117,7 +125,8 @@ function place(element) {
 // Whether somebody works in what a refresh would replace.
 function inUse(shown) {
   return dialog.open || shown.querySelector("details[open], input[name=id]:checked")
-    || shown.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+    || shown.contains(document.activeElement) && document.activeElement.matches("input, select, textarea")
+    || !getSelection().isCollapsed && shown.contains(getSelection().anchorNode); // somebody copies a text
 }
 
 function refresh() {
@@ -127,12 +136,15 @@ function refresh() {
   wanted = false;
   focused = shown.contains(document.activeElement) ? place(document.activeElement) : "";
   asked = Date.now();
+  const log = document.querySelector("[data-follow]");
+  atEnd = !log || log.scrollTop + log.clientHeight >= log.scrollHeight - 40;
   htmx.trigger(shown, "refresh");
 }
 
 setInterval(() => {
-  const often = stream?.readyState === EventSource.OPEN ? STREAMING_POLL_MS : POLL_MS;
-  if (wanted || live()?.hasAttribute("data-busy") && Date.now() - asked >= often) refresh();
+  const follows = live()?.querySelector("[data-follow]");
+  const often = stream?.readyState === EventSource.OPEN && !follows ? STREAMING_POLL_MS : POLL_MS;
+  if (wanted || (follows || live()?.hasAttribute("data-busy")) && Date.now() - asked >= often) refresh();
   if (!stream) watch();
 }, 1000);
 // A browser opens few connections to a server, so only pages that are seen have one.
@@ -264,4 +276,5 @@ function prepare() {
 }
 prepare();
 watch();
+follow();
 document.querySelector("main [role=alert]")?.focus();

@@ -6,6 +6,8 @@ import re
 import pytest
 
 from common import errors
+from dashboard.panels import PANELS
+from tests.dashboard.sample import first
 from tests.dashboard.screens import CHROMIUM, Screens, View, screens
 
 pytestmark = pytest.mark.skipif(not pathlib.Path(CHROMIUM).exists(), reason="needs Debian's chromium-headless-shell")
@@ -117,3 +119,26 @@ def test_two_files_or_a_text_are_not_an_image(shown: Screens):
         drop(page, items)
         assert page.evaluate("document.querySelector('#f-file').files.length") == 0
     assert not shown.complaints
+
+
+def test_a_log_is_followed_until_somebody_reads_in_it(shown: Screens):
+    """Its end stays in sight; a text that somebody marks, or scrolls back to, is not taken away."""
+    lines = ["line"] * 100
+
+    def answer(found):
+        return {**found, "output": "\n".join(lines)} if isinstance(found, dict) and "output" in found else found
+    page = shown.open(View(f"{PANELS[0].path}/{first(PANELS[0])}/?tab=log&follow=1", rows=1, changed=answer))
+    distance = "(log => log.scrollHeight - log.clientHeight - log.scrollTop)(document.querySelector('[data-follow]'))"
+    assert page.evaluate(distance) < 5
+    lines += ["something new"] * 50
+    page.get_by_text("something new").first.wait_for()
+    assert page.evaluate(distance) < 5
+    page.evaluate("document.querySelector('[data-follow]').scrollTop = 0")
+    lines.append("the newest")
+    page.get_by_text("the newest").wait_for()
+    assert page.evaluate(distance) > 100
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('[data-follow]'))")
+    assert page.evaluate("inUse(live())")
+    page.get_by_role("link", name="Stop following").click()
+    page.get_by_role("link", name="Follow", exact=True).wait_for()
+    assert page.locator("[data-follow]").count() == 0 and "lines=50" in page.url
