@@ -16,6 +16,7 @@ from deploy import ports
 from deploy.daemons import METRICS_PORT
 from deploy.first import Cloud
 from deploy.prepare import ensure_secrets
+from tests.forks import Forked, nursery
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # How long an example takes says how busy the machine is, nothing else.
@@ -42,27 +43,32 @@ def pytest_collection_modifyitems(items):
 class FakeCloud:
     """``pileus up --driver fake`` as a child process. ``start`` after ``kill`` is a restart with the same state.
 
-    PILEUS_CLOUD: another module to run, as ``tests.functional.aborting_cloud``.
+    PILEUS_CLOUD: another module to run, as ``tests.functional.aborting_cloud``. With ``forked`` false it is started as a user
+    does, which is twice the work.
     """
 
     START_S = 150  # of a busy machine
 
     def __init__(self, state: pathlib.Path, *settings: str, module: str = os.environ.get("PILEUS_CLOUD", "deploy.local"),
-                 hosts: int = 1):
-        self.state, self.settings, self.module, self.hosts = str(state), settings, module, hosts
+                 hosts: int = 1, forked: bool = True):
+        self.state, self.settings, self.module, self.hosts, self.forked = str(state), settings, module, hosts, forked
         self.offset = next(o for o in OFFSETS if not ports.conflicts("127.0.0.1", o))
-        self.process: subprocess.Popen | None = None
+        self.process: Forked | subprocess.Popen | None = None
         self.client: Cloud
 
     def start(self) -> "FakeCloud":
-        words = [sys.executable, "-m", self.module, "--state", self.state, "--port-offset", str(self.offset)]
+        words = ["--state", self.state, "--port-offset", str(self.offset)]
         if self.hosts != 1:
             words += ["--fake-hosts", str(self.hosts)]
         for item in self.settings:
             words += ["--set", item]
         # A file: nobody reads while it runs, and a full pipe would stop it. Beside the state, which holds a cloud and no more.
-        with open(f"{self.state}.stderr", "w") as stderr:
-            self.process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=stderr)
+        if self.forked:
+            self.process = nursery().start(self.module, words, f"{self.state}.stderr")
+        else:
+            with open(f"{self.state}.stderr", "w") as stderr:
+                self.process = subprocess.Popen([sys.executable, "-m", self.module, *words], cwd=ROOT,
+                                                stdout=subprocess.DEVNULL, stderr=stderr)
         try:
             wait_for(self._ready, self.START_S, what="the fake cloud")
         except TimeoutError:

@@ -139,7 +139,7 @@ def test_completion(shell, word):
 @pytest.fixture(scope="module")
 def other(tmp_path_factory):
     """A second cloud, for what stops it. In order: the last test takes it away."""
-    made = FakeCloud(tmp_path_factory.mktemp("other") / "state").start()
+    made = FakeCloud(tmp_path_factory.mktemp("other") / "state", forked=False).start()
     yield made
     made.stop()
 

@@ -32,7 +32,7 @@ PATCH = "application/openstack-images-v2.1-json-patch"
 def guarded(tmp_path_factory):
     place = tmp_path_factory.mktemp("guarded")
     (place / "protections.conf").write_text(FILE)
-    made = FakeCloud(place, f"image.image.property_protection_file={place}/protections.conf").start()
+    made = FakeCloud(place / "state", f"image.image.property_protection_file={place}/protections.conf").start()
     yield made
     made.stop()
 
