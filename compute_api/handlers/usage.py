@@ -51,29 +51,32 @@ def _text(moment: datetime.datetime | None) -> str | None:
     return db.iso(moment, zulu=False, micro=True)
 
 
-def _server(row: dict, period: Period) -> dict:
+def _server(row: dict, hours: float, now: datetime.datetime) -> dict:
     flavor, ended = row["flavor"], row["deleted_at"]
     return {"instance_id": row["uuid"], "name": row["display_name"], "tenant_id": row["project_id"], "flavor": flavor["name"],
             "vcpus": flavor["vcpus"], "memory_mb": flavor["ram"], "local_gb": flavor["disk"] + flavor["ephemeral"],
-            "hours": period.hours_of(row), "started_at": _text(row["launched_at"]), "ended_at": _text(ended),
+            "hours": hours, "started_at": _text(row["launched_at"]), "ended_at": _text(ended),
             "state": "terminated" if ended else row["vm_state"],
-            "uptime": int(((ended or db.now()) - row["launched_at"]).total_seconds())}
+            "uptime": int(((ended or now) - row["launched_at"]).total_seconds())}
 
 
 def _projects(found: list[dict], period: Period, *, detailed: bool) -> list[dict]:
     """The sums of each project that has any of these servers."""
     sums: dict[str, dict] = {}
+    now = db.now()
     for row in found:
-        server = _server(row, period)
-        total = sums.setdefault(row["project_id"], {
-            "tenant_id": row["project_id"], **({"server_usages": []} if detailed else {}), "total_local_gb_usage": 0.0,
-            "total_vcpus_usage": 0.0, "total_memory_mb_usage": 0.0, "total_hours": 0.0, "start": _text(period.start),
-            "stop": _text(period.stop)})
-        for name in ("local_gb", "vcpus", "memory_mb"):
-            total[f"total_{name}_usage"] += server[name] * server["hours"]
-        total["total_hours"] += server["hours"]
+        if (total := sums.get(row["project_id"])) is None:
+            total = sums[row["project_id"]] = {
+                "tenant_id": row["project_id"], **({"server_usages": []} if detailed else {}), "total_local_gb_usage": 0.0,
+                "total_vcpus_usage": 0.0, "total_memory_mb_usage": 0.0, "total_hours": 0.0, "start": _text(period.start),
+                "stop": _text(period.stop)}
+        flavor, hours = row["flavor"], period.hours_of(row)
+        total["total_local_gb_usage"] += (flavor["disk"] + flavor["ephemeral"]) * hours
+        total["total_vcpus_usage"] += flavor["vcpus"] * hours
+        total["total_memory_mb_usage"] += flavor["ram"] * hours
+        total["total_hours"] += hours
         if detailed:
-            total["server_usages"].append(server)
+            total["server_usages"].append(_server(row, hours, now))
     return list(sums.values())
 
 

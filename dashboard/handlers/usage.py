@@ -11,7 +11,7 @@ from common.rest import Path, path
 from dashboard import session, usage
 from dashboard.asks import get, send
 from dashboard.pages import render
-from dashboard.tables import MOST, csv_of, next_marker
+from dashboard.tables import BATCH, MOST, csv_of, next_marker
 from dashboard.texts import Text
 
 _DAYS, _SHOWN = 7, 100
@@ -47,12 +47,11 @@ def _all(req, key: str, period: usage.Period, where: typing.Callable[[dict], Pat
     :param where: (query) -> the path
     """
     found: list[dict] = []
-    marker, count = "", 0
-    while count < MOST:
+    marker = ""
+    for _ in range(MOST // BATCH):
         answer = send(req, get("compute", where({**period.query(), **({"marker": marker} if marker else {})})))
         usages = answer[key] if isinstance(answer[key], list) else [answer[key]] if answer[key] else []
         found += usages
-        count += sum(len(one["server_usages"]) for one in usages)
         marker = next_marker(answer)
         if not marker or not usages:
             return found, False
@@ -89,8 +88,9 @@ def of_all(req):
         raise errors.Forbidden("Only administrators may open this page.")
     period, wrong = _period(req)
     names = send(req, get("identity", path("/v3/projects"), "projects", instead=[]))
+    by_time = "by_time" in req.GET  # needs every server, which is many times as much as the sums
     found, cut = _all(req, "tenant_usages", period, lambda query: path(
-        "/v2.1/os-simple-tenant-usage", query={**query, "detailed": "1"}))
+        "/v2.1/os-simple-tenant-usage", query={**query, "detailed": str(int(by_time))}))
     by_project: dict[str, list[dict]] = {}
     for one in found:
         by_project.setdefault(one["tenant_id"], []).append(one)
@@ -102,7 +102,7 @@ def of_all(req):
         return _csv("usage_of_all", ["ID", "Name", *(text for text, *_ in _TOTALS)], [
             [id, name, *(round(value, 2) for value in sums)] for id, name, sums in projects])
     return _page(req, period, wrong, found, cut, title="Usage of all projects", own="/admin/usage/", servers=[], more=0,
-                 projects=projects)
+                 projects=projects, later=not by_time)
 
 
 def _whole(cut: bool) -> None:
@@ -115,7 +115,7 @@ def _page(req, period: usage.Period, wrong: str, found: list[dict], cut: bool, *
     first, last = (str(day) for day in period.days)
     chosen = {name: req.GET.get(name) or day for name, day in (("from", first), ("to", last))} if wrong else {
         "from": first, "to": last}
-    servers = [server for one in found for server in one["server_usages"]]
+    servers = [server for one in found for server in one.get("server_usages", ())]
     return render(req, "usage.html", status=400 if wrong else 200, chosen=chosen, first=first, last=last, wrong=wrong, cut=cut,
                   sums=_sums(found), headings=[text for text, *_ in _TOTALS], parts=usage.parts(servers, period, _now()),
-                  by_day=period.step() >= datetime.timedelta(days=1), **more)
+                  by_day=period.step() >= datetime.timedelta(days=1), **{"later": False, **more})

@@ -8,7 +8,7 @@ import pytest
 from common import errors
 from dashboard.panels import PANELS
 from tests.dashboard.sample import first
-from tests.dashboard.screens import CHROMIUM, Screens, View, screens
+from tests.dashboard.screens import CHROMIUM, MOST_SHIFT, Screens, View, screens
 
 pytestmark = pytest.mark.skipif(not pathlib.Path(CHROMIUM).exists(), reason="needs Debian's chromium-headless-shell")
 
@@ -142,3 +142,10 @@ def test_a_log_is_followed_until_somebody_reads_in_it(shown: Screens):
     page.get_by_role("link", name="Stop following").click()
     page.get_by_role("link", name="Follow", exact=True).wait_for()
     assert page.locator("[data-follow]").count() == 0 and "lines=50" in page.url
+
+
+def test_the_time_of_all_projects_comes_after_their_sums(shown: Screens):
+    page = shown.open(View("/admin/usage/", rows=1))
+    page.locator("[data-charts] [role=img]").nth(3).wait_for()
+    assert page.get_by_role("link", name="Usage by time").count() == 0 and shown.shift() < MOST_SHIFT
+    assert not shown.complaints

@@ -132,5 +132,26 @@ def test_the_usage_of_all_projects_is_the_administrators():
             "b", "2026-11-01T00:00:00", None), project=OTHER)]}}
     text = Dashboard(answers).send("/admin/usage/").text
     assert "VCPU hours 10.00" in words(text) and ">mine</a>" in text and OTHER in text
+    assert "data-at=" in Dashboard(answers).send("/admin/usage/?by_time=1").text
     assert Dashboard(answers).send("/admin/usage/?format=csv").text.splitlines()[1].startswith(f"{PROJECT},mine,5.0,2.0,")
     assert Dashboard(answers, admin=False).send("/admin/usage/").status_int == 403
+
+
+def test_the_sums_of_all_projects_need_no_server():
+    """Every server is asked for only by what shows the time, after the page is there."""
+    asked: list[dict] = []
+
+    def answer(query: dict) -> dict:
+        asked.append(query)
+        found = usage(server("a", "2026-11-01T00:00:00", None))
+        if query["detailed"] == "0":
+            del found["server_usages"]
+        more = {"tenant_usages_links": [{"rel": "next", "href": "http://c/x?marker=id-a"}]} if "marker" not in query else {}
+        return {"tenant_usages": [found], **more}
+    dashboard = Dashboard({"GET /v3/projects": {"projects": []}, "GET /v2.1/os-simple-tenant-usage": answer})
+    text = dashboard.send("/admin/usage/?from=2026-11-01&to=2026-11-04").text
+    assert "VCPU hours 10.00" in words(text) and [query["detailed"] for query in asked] == ["0", "0"], "both pages"
+    later = 'hx-get="/admin/usage/?from=2026-11-01&amp;to=2026-11-04&amp;by_time=1" hx-trigger="load" hx-select="#usage"'
+    assert later in text and "data-at=" not in text
+    text = dashboard.send("/admin/usage/?from=2026-11-01&to=2026-11-04&by_time=1").text
+    assert "data-at=" in text and asked[-1]["detailed"] == "1" and "hx-trigger" not in text.partition("<main")[2]
