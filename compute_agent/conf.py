@@ -66,6 +66,7 @@ OPTS = {"DEFAULT": [
                help="With virt_type=lxc: lowest number of the users that containers have, 65536 each; nothing else may use the "
                "range, nor the same numbers as groups."),
     cfg.IntOpt("container_count", default=1024, min=1, max=8192, help="For how many containers there are users."),
+    cfg.IntOpt("container_processes", default=4096, min=64, help="How many processes and threads a container may have at most."),
     cfg.StrOpt("guest_group", default="kvm", help="Group of these users; it needs access to /dev/kvm, where that is used."),
 ], "fake": [
     cfg.StrOpt("hypervisor_type", default="fake", help="What the fake host says that its hypervisor is, such as LXC."),

@@ -153,6 +153,34 @@ def test_a_container_does_not_have_its_limits(tmp_path, monkeypatch):
         limits.take_back(8, 1_000_000)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_container_has_only_so_many_processes(tmp_path, monkeypatch, version):
+    groups = tmp_path / "groups"
+    monkeypatch.setattr(limits, "_GROUPS", groups)
+    monkeypatch.setattr(limits, "_PROCESSES", tmp_path / "processes")
+    (tmp_path / "processes/7").mkdir(parents=True)
+    if version == 2:
+        scope = groups / "machine.slice/machine-lxc.scope"
+        (scope / "libvirt").mkdir(parents=True)
+        (tmp_path / "processes/7/cgroup").write_text("0::/machine.slice/machine-lxc.scope/libvirt\n")
+        limits.limit_processes(7, UUID, 100)
+        assert (scope / "pids.max").read_text() == "100" and not (scope / "libvirt/pids.max").exists()
+        assert [(d / "cgroup.subtree_control").read_text() for d in (groups, scope.parent)] == ["+pids"] * 2
+        assert not (scope / "cgroup.subtree_control").exists()
+        return
+    (groups / "memory/machine/lxc-1-x.libvirt-lxc").mkdir(parents=True)
+    (groups / "memory/machine/lxc-1-x.libvirt-lxc/cgroup.procs").write_text("7\n8\n")
+    (tmp_path / "processes/7/cgroup").write_text("8:pids:/\n4:memory:/machine/lxc-1-x.libvirt-lxc\n0::/\n")
+    limits.limit_processes(7, UUID, 100)
+    (own,) = (groups / "pids").rglob("pids.max")
+    assert own.parent.name == UUID and own.read_text() == "100" and (own.parent / "cgroup.procs").read_text() in "78"
+    for file in own.parent.iterdir():
+        file.unlink()  # control groups have no files of their own
+    limits.forget(UUID)
+    limits.forget(UUID)
+    assert not own.parent.exists()
+
+
 def test_limits_are_those_of_the_definition():
     class Domain:
         def __init__(self):

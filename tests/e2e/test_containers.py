@@ -66,7 +66,7 @@ class TestLxc(VirtContract):
     def kit(self, real, archive, directory):
         loaded = conf_module.load("compute-agent", conf.OPTS, str(directory), {
             "agent.virt_driver": "libvirt", "libvirt.virt_type": "lxc", "cloud_id": "contract", "host": "contract",
-            "libvirt.container_uid_first": FIRST_USER})
+            "libvirt.container_uid_first": FIRST_USER, "libvirt.container_processes": 200})
         image = shutil.copy(archive, directory / "image")
         os.chmod(image, 0o644)
         made = Kit(lambda: virt.load(loaded), directory, {"volume_id": "11111111-4444-4333-8444-555555555555",
@@ -94,9 +94,11 @@ class TestLxc(VirtContract):
         controller = host.run("virsh", "-c", "lxc:///system", "domid", UUID).stdout.strip()
         init = pathlib.Path(f"/proc/{controller}/task/{controller}/children").read_text().split()[0]
         groups = [line.split(":") for line in pathlib.Path(f"/proc/{init}/cgroup").read_text().splitlines()]
-        limits = next(f"/sys/fs/cgroup/{kinds}{path}" for _, kinds, path in groups if kinds in ("memory", ""))
-        return host.run("sh", "-c", 'echo $$ > "$0"/cgroup.procs && exec "$@"', limits, "nsenter", "-t", init, "-a", "-S", "0",
-                        "-G", "0", *words).stdout
+        limits = [f"/sys/fs/cgroup/{kinds}{path}" for _, kinds, path in groups if kinds in ("memory", "pids")]
+        limits = limits or [f"/sys/fs/cgroup{path}" for _, kinds, path in groups if not kinds]
+        join = "; ".join(f"echo $$ > '{each}/cgroup.procs'" for each in limits)
+        return host.run("sh", "-ec", f'{join}; exec "$@"', "join", "nsenter", "-t", init, "-a", "-S", "0", "-G", "0",
+                        *words).stdout
 
     def test_interfaces_come_and_go_while_it_runs(self, kit):
         driver = kit.driver
@@ -166,9 +168,14 @@ class TestLxc(VirtContract):
             with pytest.raises(host.HostError):
                 self.inside(*refused)
 
-    def test_limits_of_memory_and_cpu(self, kit):
+    def test_limits_of_memory_cpu_and_processes(self, kit):
         kit.instance["vcpus"] = 2
         kit.spawn()
+        kit.booted()
+        with pytest.raises(host.HostError, match="fork"):  # beyond the kit's 200
+            self.inside("sh", "-c", "for i in $(seq 300); do sleep 3 & done")
+        time.sleep(4)
+        assert self.inside("echo", "goes on") == "goes on\n"
         told = host.run("virsh", "-c", "lxc:///system", "memtune", UUID).stdout
         assert told.count(str(kit.instance["memory_mb"] << 10)) == 2
         with pytest.raises(host.HostError):  # 200 MB in a container of 128

@@ -46,7 +46,7 @@ class LxcDriver(Guests):
         options = conf.libvirt
         self.disks = Disks(self.path, conf.state_path, options.container_uid_first, options.container_count)
         self.logs = ConsoleLogs(CONSOLE_BYTES)
-        self._limits_cpu = cpu_controller()
+        self._limits_cpu, self._most_processes = cpu_controller(), options.container_processes
         LOG.info("guests run in containers")
 
     def _able(self):
@@ -97,10 +97,12 @@ class LxcDriver(Guests):
 
     def _keep_limits(self, domain, uuid: str) -> None:
         try:
-            if limits.take_back(guarded(domain.ID), self.disks.first_user(uuid)):
+            process = guarded(domain.ID)
+            if limits.take_back(process, self.disks.first_user(uuid)):
                 limits.restore(domain)
+            limits.limit_processes(process, uuid, self._most_processes)
         except (libvirt.libvirtError, OSError) as error:
-            LOG.debug("the limits of instance %s were not looked at: %s", uuid, error)
+            LOG.warning("the limits of instance %s are perhaps not those that it should have: %s", uuid, error)
 
     def _taps(self, uuid: str) -> list[str]:
         """Those of its interfaces that are there."""
@@ -140,6 +142,7 @@ class LxcDriver(Guests):
 
     def destroy(self, uuid):
         self._undefine(uuid)
+        limits.forget(uuid)
         self.disks.unmount(uuid)
 
     def remove_files(self, uuid):

@@ -33,7 +33,7 @@ class Host:
 def domain(instance: dict, hardware: guest_hardware.Hardware, host: Host, interfaces: list) -> str:
     """:param interfaces: [(port, bridge)]"""
     top = begun("lxc", instance, host.owner)
-    # The memory of a container includes what the kernel needs for it, so this limits its processes too.
+    # The memory of a container includes what the kernel needs for it.
     tune = element(top, "memtune")
     for name in ("hard_limit", "swap_hard_limit"):
         element(tune, name, str(instance["memory_mb"]), unit="MiB")
