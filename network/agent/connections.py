@@ -18,7 +18,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple
 
 LOG = logging.getLogger(__name__)
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _ALL = "all"  # the rule of ports without port security
 
 
@@ -52,12 +52,20 @@ def allowed(state: dict, zone: Callable[[str], int], rules: Callable[[dict], lis
     zones = {n["id"]: 0 if n["physical"] else zone(n["id"]) for n in state["networks"]}
     groups = state["groups"]
     return Allowed({p["id"]: _Port(
-        zones.get(p["network_id"], 0),
-        frozenset(x["ip_address"] for x in [*p["fixed_ips"], *p["allowed_address_pairs"]]),
+        zones.get(p["network_id"], 0), _addresses(p, zones.get(p["network_id"], 0)),
         frozenset(rules(p)) if p["port_security_enabled"] else frozenset({_ALL}),
         frozenset(r["remote_group_id"] for g in p["security_groups"] for r in groups.get(g, {"rules": []})["rules"]
                   if r["remote_group_id"])) for p in state["ports"]},
         {i: frozenset(group["members"]) for i, group in groups.items() if "members" in group})
+
+
+def _addresses(port: dict, zone: int) -> frozenset[str]:
+    """What a port sends from. In the zone of physical networks, where the host's own connections are, without whole networks: a
+    user may allow a port 0.0.0.0/0."""
+    pairs = {x["ip_address"] for x in port["allowed_address_pairs"]}
+    if not zone:
+        pairs = {pair for pair in pairs if ipaddress.ip_network(pair).num_addresses == 1}
+    return frozenset(pairs.union(x["ip_address"] for x in port["fixed_ips"]))
 
 
 def ended(before: Allowed, now: Allowed) -> list[Ended]:
@@ -75,45 +83,77 @@ def ended(before: Allowed, now: Allowed) -> list[Ended]:
     return found
 
 
-def forget(ends: Iterable[Ended]) -> int:
+def unended(before: Allowed, now: Allowed) -> Allowed:
+    """What to compare with next, if what had ended could not be forgotten."""
+    return Allowed({i: before.ports.get(i, port) for i, port in now.ports.items()}, {**now.members, **before.members})
+
+
+def forget(ends: Iterable[Ended]) -> bool:
     """Delete the entries of these connections, in the network namespace of the calling thread.
 
-    :returns: how many were deleted; what cannot be deleted is logged
+    :returns: whether all are gone; what failed is logged, and may be repeated
     """
-    return sum(_forget(end.zone, ipaddress.ip_network(network),
-                       None if end.peers is None else [ipaddress.ip_network(peer) for peer in end.peers])
-               for end in ends for network in sorted(end.networks))
+    # Whoever leaves a group ends connections of each of its ports; the kernel is asked once for them all.
+    merged: dict[tuple[int, frozenset[str] | None], set[str]] = {}
+    for end in ends:
+        merged.setdefault((end.zone, end.peers), set()).update(end.networks)
+    done = True
+    for (zone, peers), networks in merged.items():
+        for version in (4, 6):
+            own, others = _Networks(networks, version), None if peers is None else _Networks(peers, version)
+            if not own or others is not None and not others:
+                continue
+            try:
+                done &= _forget(zone, socket.AF_INET6 if version == 6 else socket.AF_INET, own, others)
+            except (NetlinkError, OSError) as error:
+                LOG.warning("established connections could not be listed to be ended: %s", error)
+                done = False
+    return done
 
 
-def _forget(zone: int, network: Network, peers: list[Network] | None) -> int:
-    family = socket.AF_INET6 if network.version == 6 else socket.AF_INET
-    deleted = 0
+class _Networks:
+    """Networks of one IP version."""
+
+    def __init__(self, texts: Iterable[str], version: int):
+        found = [network for network in map(ipaddress.ip_network, texts) if network.version == version]
+        self.addresses = {network.network_address for network in found if network.num_addresses == 1}
+        self.wide = [network for network in found if network.num_addresses > 1]
+
+    def __len__(self) -> int:
+        return len(self.addresses) + len(self.wide)
+
+    def __contains__(self, address: Address) -> bool:
+        return address in self.addresses or any(address in network for network in self.wide)
+
+
+def _forget(zone: int, family: int, own: _Networks, peers: _Networks | None) -> bool:
+    done = True
     with NFCTSocket(nfgen_family=family) as conntrack:
-        for entry in _entries(conntrack, family, network):
+        for entry in _entries(conntrack, family, own if peers is None or len(own) <= len(peers) else peers):
             ends = NFCTAttrTuple.from_netlink(family, entry.get_attr("CTA_TUPLE_ORIG"))
             source, target = ipaddress.ip_address(ends.saddr), ipaddress.ip_address(ends.daddr)
-            others = [other for own, other in ((source, target), (target, source)) if own in network]
-            if (entry.get_attr("CTA_ZONE") or 0) == zone and (
-                    others if peers is None else any(other in peer for other in others for peer in peers)):
-                deleted += _delete(conntrack, entry)
-    return deleted
+            if (entry.get_attr("CTA_ZONE") or 0) == zone and any(
+                    one in own and (peers is None or other in peers) for one, other in ((source, target), (target, source))):
+                done &= _delete(conntrack, entry)
+    return done
 
 
-def _entries(conntrack: NFCTSocket, family: int, network: Network) -> list:
-    """Entries of which the first packet came from or went to a network, and perhaps others: a kernel before 5.8 gives all."""
-    if network.prefixlen < network.max_prefixlen:
+def _entries(conntrack: NFCTSocket, family: int, networks: _Networks) -> list:
+    """Entries of which the first packet came from or went to these networks, and perhaps others, or some twice: a kernel before
+    5.8 gives all each time."""
+    if networks.wide:
         return list(conntrack.dump())
-    address = str(network.network_address)
-    return [entry for side in ("saddr", "daddr")
-            for entry in conntrack.dump(tuple_orig=NFCTAttrTuple(family=family, **{side: address}))]
+    return [entry for address in sorted(networks.addresses) for side in ("saddr", "daddr")
+            for entry in conntrack.dump(tuple_orig=NFCTAttrTuple(family=family, **{side: str(address)}))]
 
 
-def _delete(conntrack: NFCTSocket, entry) -> int:
+def _delete(conntrack: NFCTSocket, entry) -> bool:
+    """Whether it is gone."""
     named = {"tuple_orig": {"attrs": entry.get_attr("CTA_TUPLE_ORIG")["attrs"]}, "id": entry.get_attr("CTA_ID")}
     try:
         conntrack.entry("del", zone=entry.get_attr("CTA_ZONE"), **named)
     except NetlinkError as error:
         if error.code != errno.ENOENT:  # it has ended by itself
             LOG.warning("an established connection could not be ended: %s", error)
-        return 0
-    return 1
+            return False
+    return True

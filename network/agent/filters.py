@@ -255,12 +255,14 @@ class Filters:
         return dict.fromkeys(refused, "the host's packet filter refuses its rules")
 
     def _end_connections(self, state: dict) -> None:
-        """End established connections that the filters allowed and no longer do."""
+        """End established connections that the filters allowed and no longer do.
+
+        What fails is repeated by the next call: the filters are loaded, and new ports need not wait for it.
+        """
         now = connections.allowed(state, zone, lambda port: [] if port["closed"] else [
             line for v in (4, 6) for line in port_rules(port, state, v)])
-        if self._allowed is not None:
-            connections.forget(connections.ended(self._allowed, now))
-        self._allowed = now
+        before = now if self._allowed is None else self._allowed
+        self._allowed = now if connections.forget(connections.ended(before, now)) else connections.unended(before, now)
 
     @staticmethod
     def _without(state: dict, refused: set[str]) -> dict:

@@ -71,7 +71,7 @@ class Routers:
         self.advertiser = Advertiser(pathlib.Path(conf.state_path) / "network" / "ra")
         self.meters = Meters()
         self._nat: dict[str, str] = {}
-        self._floating: dict[str, set[tuple[str, str]]] = {}  # by namespace: (floating, fixed) of the loaded NAT
+        self._floating: dict[str, set[tuple[str, str]]] = {}  # by namespace: (floating, fixed) whose connections may be there
         self._guarded: set[str] = set()  # namespaces for which this process has loaded an input filter
 
     def ensure(self, router: dict, bridges: dict[str, str], mtus: dict[str, int],
@@ -122,16 +122,19 @@ class Routers:
         if self._nat.get(name) != text:
             run("ip", "netns", "exec", name, "iptables-restore", "-w", "10", stdin=text)
             self._nat[name] = text
-            self._end_connections(name, {(p["floating"], p["fixed"]) for p in router["floating"]} if router["gateway"] else set())
+        self._end_connections(name, {(p["floating"], p["fixed"]) for p in router["floating"]} if router["gateway"] else set())
         self.meters.ensure(name, _device("qg", gateway) if gateway else None, router["labels"])
 
     def _end_connections(self, name: str, floating: set[tuple[str, str]]) -> None:
-        """End connections through floating IPs that were taken away: the kernel would go on translating their packets."""
+        """End connections through floating IPs that were taken away: the kernel would go on translating their packets.
+
+        What fails is repeated by the next call.
+        """
         left = self._floating.get(name, set()) - floating
-        if left:
-            ends = [connections.Ended(0, frozenset(pair)) for pair in sorted(left)]
-            in_namespace(name, lambda: connections.forget(ends))
-        self._floating[name] = floating
+        ends = [connections.Ended(0, frozenset(pair)) for pair in sorted(left)]
+        if not ends or in_namespace(name, lambda: connections.forget(ends)):
+            left = set()
+        self._floating[name] = floating | left
 
     @staticmethod
     def _forwarding() -> None:

@@ -1,14 +1,16 @@
 """Established connections end when the rule, the member or the address that allowed them is taken away, and only then."""
 
+import contextlib
 import copy
 import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import pytest
 
-from network.agent import connections, parsing
+from network.agent import connections, parsing, routers
 from network.agent.connections import Ended
 from tests.network.test_parsing import GROUP, NET, OTHER, PORT, STATE
 
@@ -57,6 +59,51 @@ def test_an_address_that_is_taken_away_ends_connections(ended):
     assert ended(lambda state: state["ports"][0].update(allowed_address_pairs=[])) == [Ended(ZONE, OWN)]
 
 
+def test_whole_networks_of_a_port_end_nothing_where_the_hosts_own_connections_are(ended):
+    """Its owner chose them, and may have chosen all addresses."""
+    physical = copy.deepcopy(STATE)
+    physical["networks"][0].update(type="flat", physical="public", segment=None)
+    physical["ports"][0]["allowed_address_pairs"].append({"ip_address": "10.0.0.99", "mac_address": "fa:16:3e:00:00:01"})
+    for pair in ("0.0.0.0/0", "::/0"):
+        physical["ports"][0]["allowed_address_pairs"].append({"ip_address": pair, "mac_address": "fa:16:3e:00:00:01"})
+    found, = ended(lambda state: state["ports"][0].update(security_groups=[]), physical)
+    assert (found.zone, {n.removesuffix("/32") for n in found.networks}) == (0, {"10.0.0.5", "fd00::5", "10.0.0.99"})
+
+
+def test_many_ports_that_lose_one_peer_cost_one_question(monkeypatch):
+    asked = []
+
+    def entries(conntrack, family, networks):
+        asked.append(sorted(map(str, networks.addresses)))
+        return []
+    monkeypatch.setattr(connections, "_entries", entries)
+    monkeypatch.setattr(connections, "NFCTSocket", lambda **named: contextlib.nullcontext())
+    ends = [Ended(ZONE, frozenset({f"10.0.0.{n}", f"fd00::{n}"}), frozenset({"10.0.9.9"})) for n in range(1, 99)]
+    assert connections.forget(ends) and asked == [["10.0.9.9"]]
+
+
+def test_a_kernel_that_refuses_leaves_it_to_be_repeated(monkeypatch):
+    def refuse(**named):
+        raise OSError(93, "Protocol not supported")
+    monkeypatch.setattr(connections, "NFCTSocket", refuse)
+    assert connections.forget([]) and not connections.forget([Ended(ZONE, OWN)])
+
+
+def test_floating_ips_whose_connections_could_not_be_ended_are_tried_again(monkeypatch, tmp_path):
+    answers, asked = [False, True], []
+
+    def forget(ends) -> bool:
+        asked.append(ends)
+        return answers.pop(0)
+    monkeypatch.setattr(connections, "forget", forget)
+    monkeypatch.setattr(routers, "in_namespace", lambda name, work: work())
+    made = routers.Routers(types.SimpleNamespace(state_path=str(tmp_path)), None)
+    made._end_connections("qrouter-1", {("172.24.4.20", "10.0.0.5"), ("172.24.4.21", "10.0.0.6")})
+    for _ in range(3):
+        made._end_connections("qrouter-1", {("172.24.4.21", "10.0.0.6")})
+    assert asked == [[Ended(0, frozenset({"172.24.4.20", "10.0.0.5"}))]] * 2
+
+
 def test_port_security_that_is_enabled_ends_what_was_never_checked(ended):
     open_ports = {**STATE, "ports": [{**p, "port_security_enabled": p["id"] == OTHER} for p in STATE["ports"]]}
     assert ended(lambda state: state["ports"][0].update(port_security_enabled=True), open_ports) == [Ended(ZONE, OWN)]
@@ -96,10 +143,8 @@ def there():
 
 def ends_of(addresses, zone=0, peers=None):
     before = there()
-    count = forget([Ended(zone, frozenset(addresses), None if peers is None else frozenset(peers))])
-    gone = before - there()
-    assert count == len(gone), (count, gone)
-    return gone
+    assert forget([Ended(zone, frozenset({each}), None if peers is None else frozenset(peers)) for each in addresses])
+    return before - there()
 
 for zone in (0, 7):
     add(zone, "10.0.0.2", "10.0.0.3")

@@ -7,7 +7,7 @@ import pytest
 from common import errors
 from network.agent import connections, parsing
 from network.agent.filters import Filters
-from tests.network.test_parsing import OTHER, PORT, STATE
+from tests.network.test_parsing import GROUP, OTHER, PORT, STATE
 
 
 @pytest.fixture
@@ -21,8 +21,12 @@ def filters(monkeypatch):
     for name in ("_load_sets", "_drop_sets", "_forget_changed"):
         monkeypatch.setattr(made, name, lambda: None)
     monkeypatch.setattr(made, "_hook", lambda version: None)
-    made.ended = []
-    monkeypatch.setattr(connections, "forget", made.ended.extend)
+    made.ended, made.ends = [], True
+
+    def forget(ends) -> bool:
+        made.ended.extend(ends)
+        return made.ends
+    monkeypatch.setattr(connections, "forget", forget)
     return made
 
 
@@ -50,3 +54,16 @@ def test_no_port_is_closed_where_everything_is_refused(filters, state):
     with pytest.raises(errors.StepFailed):
         filters.apply(state)
     assert filters.loaded == {} and filters._refused == {}
+
+
+def test_connections_that_could_not_be_ended_are_tried_again(filters, state):
+    """And the rules are loaded meanwhile."""
+    filters.apply(state)
+    fewer = parsing.Parser().state({**copy.deepcopy(STATE), "groups": {GROUP: {"rules": [], "members": []}}})
+    filters.ends = False
+    assert filters.apply(fewer) == {}
+    tried, filters.ended = filters.ended, []
+    filters.ends = True
+    assert len(tried) == 2 and filters.apply(fewer) == {} and filters.ended == tried
+    filters.ended = []
+    assert filters.apply(fewer) == {} and filters.ended == []
