@@ -149,7 +149,7 @@ class Auditor:
         for port in ports:
             if port["relation"] == "compute" and port["device_id"] not in servers:
                 yield Finding("port", port["id"], f"belongs to server {port['device_id']}, which does not exist",
-                              lambda p=port["id"]: cleanup.release_port(self.dbs["network"], p))
+                              lambda p=port: cleanup.release_port(self.dbs["network"], p["id"], p["device_id"]))
         ids = {p["id"] for p in ports}
         for row in self._all("network", models.ip_allocations):
             if row["port_id"] not in ids:

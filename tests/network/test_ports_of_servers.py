@@ -81,10 +81,19 @@ def test_the_audit_gives_an_owners_port_back(network_api, compute, member, ports
     created, bound = ports
     before = compute.get("ports", bound)
     for port in ports:
-        cleanup.release_port(network_api.db, port)
+        cleanup.release_port(network_api.db, port, "server")
     assert compute("GET", f"/ports/{created}").status == 404
     after = compute.get("ports", bound)
     assert {name: after[name] for name in UNBOUND} == UNBOUND
     assert (after["status"], after["binding:vif_type"]) == ("DOWN", "unbound")
     assert after["fixed_ips"] == before["fixed_ips"] and after["revision_number"] > before["revision_number"]
     assert member.put("ports", bound, device_id="mine").status == 200, "no server's interface any more"
+
+
+def test_the_audit_leaves_a_port_alone_that_was_given_away_meanwhile(network_api, compute, ports):
+    for port in ports:
+        compute.put("ports", port, **{**SERVER, "device_id": "other"})
+        cleanup.release_port(network_api.db, port, "server")
+        assert compute.get("ports", port)["device_id"] == "other"
+    compute("DELETE", f"/ports/{ports[0]}")
+    cleanup.release_port(network_api.db, ports[0], "server")
