@@ -5,7 +5,7 @@ import urllib.parse
 
 import jinja2
 
-from dashboard import languages, waterfall
+from dashboard import forms, languages, waterfall
 
 # The tone of a status, by its first word in lower case. Others are neutral.
 _TONES = {
@@ -60,6 +60,12 @@ def size(context, count) -> str:
     return ""
 
 
+@jinja2.pass_context
+def amount(context, number) -> str:
+    """A number, with one digit after the point if it is not whole."""
+    return languages.decimal(number, context["language"]) if isinstance(number, float) and number % 1 else f"{number:.0f}"
+
+
 def segment(text) -> str:
     """A value as one segment of a path."""
     return urllib.parse.quote(str(text), safe="", errors="replace")
@@ -71,5 +77,5 @@ def share(pair) -> int:
     return max(0, min(100, round(100 * used / total))) if total and total > 0 else 0
 
 
-FILTERS = {"tone": tone, "moment": moment, "iso": iso, "size": size, "segment": segment, "share": share,
+FILTERS = {"tone": tone, "moment": moment, "iso": iso, "size": size, "segment": segment, "share": share, "amount": amount, "sections": forms.sections,
            "steps": waterfall.steps}

@@ -49,6 +49,9 @@ class Field:
     :param section: the heading above it, if it begins a section
     :param preset: whether a link to the form may give its value. Any site can have such links, so never what a user must decide.
     :param unfit: options that cannot be chosen, and why
+    :param folded: the section that it begins is folded: it is seldom needed
+    :param when: "NAME=VALUES": it is shown only while the choice NAME has one of the values, separated by commas. ``style.css``
+        has a rule for each of these.
     :param refreshes: a field that depends on this one, and then every field that it depends on
     """
 
@@ -67,6 +70,8 @@ class Field:
     section: str = ""
     placeholder: str = ""
     preset: bool = False
+    folded: bool = False
+    when: str = ""
     unfit: typing.Mapping[str, str] = dataclasses.field(default_factory=dict)
     refreshes: tuple[str, ...] = ()
 
@@ -123,6 +128,24 @@ class Field:
         if self.kind == "many":
             return given.all(self.name)
         return given.get(self.name, "")
+
+
+@dataclasses.dataclass
+class Section:
+    """The fields of a form beneath one heading; those before the first heading have none."""
+
+    title: str
+    folded: bool
+    fields: list[Field]
+
+
+def sections(fields: typing.Iterable[Field]) -> list[Section]:
+    found: list[Section] = []
+    for field in fields:
+        if field.section or not found:
+            found.append(Section(field.section, field.folded, []))
+        found[-1].fields.append(field)
+    return found
 
 
 def read(fields: typing.Iterable[Field], given: Fields) -> dict[str, typing.Any]:

@@ -6,7 +6,7 @@ from dashboard.asks import get, together
 from dashboard.pages import render
 
 _COMPUTE = (("Instances", "totalInstancesUsed", "maxTotalInstances"), ("VCPUs", "totalCoresUsed", "maxTotalCores"),
-            ("RAM, MiB", "totalRAMUsed", "maxTotalRAMSize"), ("Server groups", "totalServerGroupsUsed", "maxServerGroups"))
+            ("RAM, GiB", "totalRAMUsed", "maxTotalRAMSize"), ("Server groups", "totalServerGroupsUsed", "maxServerGroups"))
 _VOLUME = (("Volumes", "totalVolumesUsed", "maxTotalVolumes"), ("Snapshots", "totalSnapshotsUsed", "maxTotalSnapshots"),
            ("Storage, GiB", "totalGigabytesUsed", "maxTotalVolumeGigabytes"))
 _NETWORK = (("network", "Networks"), ("subnet", "Subnets"), ("port", "Ports"), ("router", "Routers"),
@@ -14,8 +14,10 @@ _NETWORK = (("network", "Networks"), ("subnet", "Subnets"), ("port", "Ports"), (
             ("security_group_rule", "Security group rules"))
 
 
-def _limits(limits: dict, rows) -> list[tuple[str, int, int]]:
-    return [(name, limits[used], limits[most]) for name, used, most in rows if used in limits and most in limits]
+def _limits(limits: dict, rows) -> list[tuple[str, float, float]]:
+    """(name, used, limit) of each; what the API has in MiB in GiB."""
+    return [(name, limits[used] / scale, limits[most] / scale) for name, used, most in rows if used in limits and most in limits
+            for scale in [1024 if name == "RAM, GiB" else 1]]
 
 
 def show(req):

@@ -61,7 +61,7 @@ def _create_fields(req) -> list[Field]:
     found = send(req, get("identity", path("/v3/auth/projects"), "projects"))
     return [Field("type", "Type", "choice", True, options=_TYPES),
             Field("project", "Project of the access key", "choice", options=forms.named(found),
-                  initial=session.required(req).project_id)]
+                  initial=session.required(req).project_id, when="type=ec2")]
 
 
 def _created(made: Row) -> webob.Response:
@@ -87,7 +87,7 @@ def _of_user_fields(req) -> list[Field]:
                      projects=get("identity", path("/v3/projects"), "projects"))
     return [Field("user", "User", "choice", True, options=forms.named(found["users"])),
             Field("type", "Type", "choice", True, options=_TYPES),
-            Field("project", "Project of the access key", "choice", options=forms.named(found["projects"]))]
+            Field("project", "Project of the access key", "choice", options=forms.named(found["projects"]), when="type=ec2")]
 
 
 def _create_of_user(req, values: dict) -> str:

@@ -34,6 +34,11 @@ def enabled(row: Row) -> bool:
     return row["enabled"]
 
 
+def memory(mb: int) -> str:
+    """An amount of MiB, in GiB where that is exact."""
+    return f"{mb} MiB" if mb % 1024 else f"{mb // 1024} GiB"
+
+
 def shown(values: dict) -> list[str]:
     """A dictionary as lines of a cell."""
     return [f"{k} = {v}" for k, v in sorted(values.items())]

@@ -67,7 +67,7 @@ HYPERVISORS = Panel(
     columns=(Column("Host", "hypervisor_hostname", "link", "hypervisor_hostname"), Column("State", "state", "status", "state"),
              Column("Status", "status", "status"), Column("Type", "hypervisor_type"),
              Column("VCPUs", lambda r: (r["vcpus_used"], r["vcpus"]), "bar"),
-             Column("RAM, MiB", lambda r: (r["memory_mb_used"], r["memory_mb"]), "bar"),
+             Column("RAM, GiB", lambda r: (r["memory_mb_used"] / 1024, r["memory_mb"] / 1024), "bar"),
              Column("Disk, GiB", lambda r: (r["local_gb_used"], r["local_gb"]), "bar"),
              Column("Instances", "running_vms", sort="running_vms")),
     item=lambda req, id: get("compute", path("/v2.1/os-hypervisors/{id}", id), "hypervisor", version="2.87"),
@@ -81,7 +81,7 @@ HYPERVISORS = Panel(
                    "what was on them is lost. Volumes and addresses stay.")),
     tabs=(Tab("overview", "Overview", facts=(
         ("Capacity", (Column("VCPUs", lambda r: (r["vcpus_used"], r["vcpus"]), "bar"),
-                      Column("RAM, MiB", lambda r: (r["memory_mb_used"], r["memory_mb"]), "bar"),
+                      Column("RAM, GiB", lambda r: (r["memory_mb_used"] / 1024, r["memory_mb"] / 1024), "bar"),
                       Column("Disk, GiB", lambda r: (r["local_gb_used"], r["local_gb"]), "bar"))),
         ("Host", (Column("ID", "id", "code"), Column("Address", "host_ip", "code"), Column("Type", "hypervisor_type"),
                   Column("Version", "hypervisor_version"), Column("Reason", lambda r: r["service"].get("disabled_reason"))))),),

@@ -8,7 +8,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Page, Row
-from dashboard.panels.fields import TARGET, edited, pairs_field
+from dashboard.panels.fields import TARGET, edited, memory, pairs_field
 from dashboard.panels.networks import usable
 from dashboard.panels.security_groups import group_options
 from dashboard.texts import Text
@@ -45,8 +45,8 @@ def _console(verb: str):
 
 
 def flavor_options(flavors: list[dict]) -> forms.Options:
-    return [(f["id"], Text("{name}: {vcpus} VCPU, {ram} MiB RAM, {disk} GiB disk", **{k: f[k] for k in ("name", "vcpus", "ram",
-        "disk")}))
+    return [(f["id"], Text("{name}: {vcpus} VCPU, {ram} RAM, {disk} GiB disk", name=f["name"], vcpus=f["vcpus"],
+                           ram=memory(f["ram"]), disk=f["disk"]))
             for f in sorted(flavors, key=lambda f: (f["ram"], f["vcpus"], f["name"]))]
 
 

@@ -11,6 +11,7 @@ from dashboard.asks import Ask, do, get, together, undo
 from dashboard.forms import Field
 from dashboard.panel import Create, Page, Partly, Row
 from dashboard.panels import launch_text, reach
+from dashboard.panels.fields import memory
 from dashboard.panels.instance_actions import flavor_options
 from dashboard.panels.launch_request import NEW_KEY, USER_DATA_BYTES, body
 from dashboard.panels.networks import usable
@@ -66,11 +67,11 @@ class Room:
             return Text("your quota has {left} VCPUs left", left=f"{max(0, vcpus):g}")
         ram = self._left("maxTotalRAMSize", "totalRAMUsed")
         if flavor["ram"] * self.count > ram:
-            return Text("your quota has {left} MiB RAM left", left=f"{max(0, ram):g}")
+            return Text("your quota has {left} RAM left", left=memory(max(0, int(ram))))
         if not self.image:
             return ""
         if flavor["ram"] < (self.image.get("min_ram") or 0):
-            return Text("the image needs {size} MiB RAM", size=self.image["min_ram"])
+            return Text("the image needs {size} RAM", size=memory(self.image["min_ram"]))
         size = -(-max(self.image.get("virtual_size") or 0, self.image.get("size") or 0) // 2**30)
         needed = max(self.image.get("min_disk") or 0, size if self.image.get("virtual_size") else 0)
         if self.on_disk and flavor["disk"] and flavor["disk"] < needed:
@@ -121,22 +122,24 @@ def _fields(req) -> list[Field]:
             (z["zoneName"], z["zoneName"]) for z in found["zones"] if z["zoneState"]["available"]]),
         Field("source", "Boot from", "choice", True, section="Source", options=_SOURCES, initial=source, refreshes=_FITS),
         Field("image", "Image", "choice", options=options, blank=None if images else "There are no images yet", preset=True,
-              refreshes=_FITS),
-        Field("volume", "Volume", "choice", blank="–", options=forms.named(found["volumes"]), preset=True),
-        Field("snapshot", "Volume snapshot", "choice", blank="–", options=forms.named(found["snapshots"]), preset=True),
-        Field("volume_gb", "Size of the new volume in GiB", "number", low=1, high=100000),
-        Field("delete_volume", "Delete the volume with the instance", "check"),
+              refreshes=_FITS, when="source=image,new-volume"),
+        Field("volume", "Volume", "choice", blank="–", options=forms.named(found["volumes"]), preset=True,
+              when="source=volume"),
+        Field("snapshot", "Volume snapshot", "choice", blank="–", options=forms.named(found["snapshots"]), preset=True,
+              when="source=snapshot"),
+        Field("volume_gb", "Size of the new volume in GiB", "number", low=1, high=100000, when="source=new-volume,snapshot"),
+        Field("delete_volume", "Delete the volume with the instance", "check", when="source=new-volume,volume,snapshot"),
         _flavor(req, found, image, source),
         Field("networks", "Networks", "many", section="Network", options=forms.named(networks),
               initial=_first_network(req, networks), help="None: the project's network, if it has only one."),
         Field("ports", "Ports", "many", options=forms.named(found["ports"])),
         *_access(req, found),
-        Field("user_data", "User data", "area", section="Configuration", rows=6, max_length=USER_DATA_BYTES,
+        Field("user_data", "User data", "area", section="Configuration", folded=True, rows=6, max_length=USER_DATA_BYTES,
               placeholder="#cloud-config",
               help="A script (#!) or cloud-config (#cloud-config) that the instance runs at its first boot."),
         Field("metadata", "Metadata", "area", help="One key=value per line.", max_length=20000),
         Field("config_drive", "Configuration drive", "check"),
-        Field("server_group", "Server group", "choice", section="Placement", blank="None",
+        Field("server_group", "Server group", "choice", section="Placement", folded=True, blank="None",
               options=forms.named(found["server_groups"])),
         Field("hints", "Scheduler hints", "area", rows=2, help="One key=value per line.", max_length=4000)]
 

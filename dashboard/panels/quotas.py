@@ -30,10 +30,14 @@ def used_quotas(project: str) -> dict[str, Ask]:
 
 
 def used_rows(found: dict[str, dict]) -> list[Row]:
-    return [{"id": name, "text": Text(text), "used": found[service][name].get("in_use", found[service][name].get("used", 0)),
+    rows = [{"id": name, "text": Text(text), "used": found[service][name].get("in_use", found[service][name].get("used", 0)),
              "limit": found[service][name]["limit"]}
             for service, texts in (("compute", COMPUTE), ("volume", VOLUME), ("network", NETWORK))
             for name, text in texts.items() if isinstance(found[service].get(name), dict) and name not in _OF_ONE]
+    for row in rows:
+        if row["id"] == "ram":
+            row.update(text=Text("RAM, GiB"), used=row["used"] / 1024, limit=row["limit"] / 1024 if row["limit"] >= 0 else -1)
+    return rows
 
 
 def quota_fields(req, row) -> list[Field]:

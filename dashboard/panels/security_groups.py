@@ -42,13 +42,13 @@ def _rule_fields(req, row):
         Field("remote", "Remote", "choice", True, options=(
             ("any", "Anywhere"), ("me", Text("My address ({address})", address=mine)), ("cidr", "An address range"), ("group",
                 "A security group"))),
-        Field("cidr", "Address range", placeholder="192.0.2.0/24"),
-        Field("group", "Security group", "choice", blank="–", options=forms.named(groups)),
+        Field("cidr", "Address range", placeholder="192.0.2.0/24", when="remote=cidr"),
+        Field("group", "Security group", "choice", blank="–", options=forms.named(groups), when="remote=group"),
         Field("ethertype", "IP version", "choice", True, options=(("IPv4", "IPv4"), ("IPv6", "IPv6")),
               initial="IPv6" if ":" in mine else "IPv4"),
-        Field("protocol", "Protocol", section="Other service", placeholder="tcp", help="A name or a number."),
-        Field("first", "First port, or ICMP type", "number", high=65535),
-        Field("last", "Last port, or ICMP code", "number", high=65535),
+        Field("protocol", "Protocol", placeholder="tcp", help="A name or a number.", when="service=custom"),
+        Field("first", "First port, or ICMP type", "number", high=65535, when="service=custom"),
+        Field("last", "Last port, or ICMP code", "number", high=65535, when="service=custom"),
         Field("description", "Description")]
 
 

@@ -43,9 +43,10 @@ def _create_fields(req):
             Field("source", "Source", "choice", options=(
                 ("", "None: an empty volume"), ("image", "Image"), ("snapshot", "Snapshot"), ("volume", "Volume")),
                 initial="image" if req.GET.get("image") else ""),
-            Field("image", "Image", "choice", blank="–", options=forms.named(found["images"]), preset=True),
-            Field("snapshot", "Snapshot", "choice", blank="–", options=forms.named(found["snapshots"])),
-            Field("volume", "Volume", "choice", blank="–", options=forms.named(found["volumes"])),
+            Field("image", "Image", "choice", blank="–", options=forms.named(found["images"]), preset=True,
+                  when="source=image"),
+            Field("snapshot", "Snapshot", "choice", blank="–", options=forms.named(found["snapshots"]), when="source=snapshot"),
+            Field("volume", "Volume", "choice", blank="–", options=forms.named(found["volumes"]), when="source=volume"),
             Field("type", "Type", "choice", blank="The default", options=[(t["name"], t["name"]) for t in found["types"]]),
             Field("zone", "Availability zone", "choice", blank="Any",
                   options=[(z["zoneName"], z["zoneName"]) for z in found["zones"]])]
