@@ -77,5 +77,5 @@ def share(pair) -> int:
     return max(0, min(100, round(100 * used / total))) if total and total > 0 else 0
 
 
-FILTERS = {"tone": tone, "moment": moment, "iso": iso, "size": size, "segment": segment, "share": share, "amount": amount, "sections": forms.sections,
-           "steps": waterfall.steps}
+FILTERS = {"tone": tone, "moment": moment, "iso": iso, "size": size, "segment": segment, "share": share, "amount": amount,
+           "sections": forms.sections, "steps": waterfall.steps}

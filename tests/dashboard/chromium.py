@@ -11,6 +11,7 @@ from tests.dashboard.browser import Browser, Forms, words
 
 PATH = "/usr/bin/chromium-headless-shell"
 _PATIENCE_S = 30
+_SETTLED = "() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')"
 
 
 def is_there() -> bool:
@@ -63,7 +64,8 @@ class Chromium(Browser):
         assert set(values) <= page.names[action] | {"step", "verb"}, (values, page.names[action])
         form.evaluate("(of) => { of.noValidate = true; }")  # what the dashboard says is tested, not what Chromium does
         step = values.pop("step", "")
-        for name, value in values.items():
+        # Choices first: what belongs to one is shown once it is made.
+        for name, value in sorted(values.items(), key=lambda pair: not form.locator(f'select[name="{pair[0]}"]').count()):
             _fill(form, name, value)
         button = form.locator(f'button[value="{step}"]' if step else "button.main, button.solid")
         return self._send(button.first if button.count() else form.locator("button").first)
@@ -109,7 +111,7 @@ class Chromium(Browser):
         answer = sent.value
         leaves = answer.request.is_navigation_request() or "hx-redirect" in answer.headers
         if not leaves:
-            self.page.wait_for_function("() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')")
+            self.page.wait_for_function(_SETTLED)
             return self._read(answer)
         until = time.monotonic() + _PATIENCE_S
         while len(self._loads) == before and not self._download:
@@ -133,6 +135,9 @@ def _fill(form: Locator, name: str, value) -> None:
     """Enter a value, or the values of several boxes; "" unchecks a box."""
     inputs = form.locator(f'[name="{name}"]')
     first = inputs.first
+    folded = form.locator("details.section:not([open])", has=form.page.locator(f'[name="{name}"]'))
+    if folded.count():
+        folded.locator("summary").click()
     kind = first.evaluate("(of) => of.tagName === 'SELECT' ? 'select' : of.type")
     if kind == "checkbox":
         wanted = value if isinstance(value, list) else [value]
@@ -140,6 +145,7 @@ def _fill(form: Locator, name: str, value) -> None:
             inputs.nth(at).set_checked(inputs.nth(at).get_attribute("value") in wanted)
     elif kind == "select":
         first.select_option(value)
+        form.page.wait_for_function(_SETTLED)
     elif kind == "hidden":
         assert first.input_value() == value
     else:

@@ -101,7 +101,7 @@ class Screens:
         self.context = self.browser.new_context(color_scheme="dark" if dark else "light", reduced_motion="reduce")
         self.context.add_cookies([{"name": session.COOKIE, "value": dashboard.seal.close(dataclasses.asdict(dashboard.active)),
                                    "url": self.base}])
-        self.context.add_init_script(_OBSERVE)
+        self.context.add_init_script(OBSERVE)
         self.page: Page = self.context.new_page()
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(f"{self.page.url}: {error}"))
@@ -126,8 +126,7 @@ class Screens:
 
     def shift(self) -> float:
         """How far the layout has shifted since the page was opened: the Cumulative Layout Shift of Web Vitals."""
-        return self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done("
-                                  "window.shifts.reduce((sum, each) => sum + each.value, 0)))))")
+        return shift(self.page)
 
     def problems_everywhere(self, widths: typing.Sequence[int] = WIDTHS) -> list[str]:
         """What does not fit, at every width, and from right to left; each once."""
@@ -142,6 +141,12 @@ class Screens:
             for text in self.problems(width):
                 found.setdefault(text, f"{width} px, right to left: {text}")
         return list(found.values())
+
+
+def shift(page: Page) -> float:
+    """The same of a page that has ``OBSERVE`` as its first script."""
+    return page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done("
+                         "window.shifts.reduce((sum, each) => sum + each.value, 0)))))")
 
 
 @contextlib.contextmanager
@@ -164,7 +169,7 @@ def screens(*, dark: bool = False) -> typing.Iterator[Screens]:
 
 
 # Shifts that follow an input, or another size of the window, are meant.
-_OBSERVE = """window.shifts = [];
+OBSERVE = """window.shifts = [];
 new PerformanceObserver((seen) => window.shifts.push(...seen.getEntries().filter((each) => !each.hadRecentInput)))
     .observe({ type: "layout-shift", buffered: true });"""
 _MEASURE = (pathlib.Path(__file__).resolve().parent / "measure.js").read_text()

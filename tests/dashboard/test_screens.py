@@ -77,3 +77,25 @@ def test_the_sample_has_every_panel():
     from dashboard.panels import PANELS
     for panel in PANELS:
         assert first(panel)
+
+
+def test_what_belongs_to_a_choice_has_its_rule():
+    """Without a rule in the style sheet, a field with ``when`` would always be shown."""
+    declared = {when for path in (HERE.parents[1] / "dashboard" / "panels").glob("*.py")
+                for when in re.findall(r'when="(\w+=[\w,-]+)"', path.read_text())}
+    assert len(declared) > 5
+    for when in declared:
+        name, _, values = when.partition("=")
+        others = ", ".join(f"[value={value}]" for value in values.split(","))
+        assert f'form:has(#f-{name} option:checked:not({others})) [data-when="{when}"]' in STYLE
+
+
+@needs_chromium
+def test_a_form_shows_what_belongs_to_the_choice(shown: Screens):
+    page = shown.open(View("/project/instances/launch/"))
+    assert page.locator("#f-image").is_visible() and page.locator("#f-volume").is_hidden()
+    page.select_option("#f-source", "volume")
+    assert page.locator("#f-image").is_hidden() and page.locator("#f-volume").is_visible()
+    assert page.locator("#f-user_data").is_hidden()
+    page.get_by_text("Configuration", exact=True).click()
+    assert page.locator("#f-user_data").is_visible()
