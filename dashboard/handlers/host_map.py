@@ -9,15 +9,15 @@ from dashboard.panel import Row
 from dashboard.texts import Text
 
 _MOST = 50  # instances of a host that are shown
-_KINDS = (("VCPUs", "vcpus_used", "vcpus"), ("RAM, MiB", "memory_mb_used", "memory_mb"),
-          ("Disk, GiB", "local_gb_used", "local_gb"))
+_KINDS = (("VCPUs", "vcpus_used", "vcpus", 1), ("RAM, GiB", "memory_mb_used", "memory_mb", 1024),
+          ("Disk, GiB", "local_gb_used", "local_gb", 1))
 
 
 def _host(row: Row) -> Row:
     servers = sorted(row.get("servers") or [], key=lambda server: server["name"])
     return {"id": row["id"], "name": row["hypervisor_hostname"], "state": row["state"], "status": row["status"],
             "reason": row["service"].get("disabled_reason"),
-            "bars": [(text, row[used], row[total]) for text, used, total in _KINDS],
+            "bars": [(text, row[used] / scale, row[total] / scale) for text, used, total, scale in _KINDS],
             "servers": servers[:_MOST], "more": max(0, len(servers) - _MOST)}
 
 
