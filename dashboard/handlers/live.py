@@ -11,6 +11,8 @@ def show(req):
     active = session.required(req)
     if req.headers.get("Accept") != "text/event-stream":
         raise errors.NotFound("This is a stream of events for the pages of the dashboard.")
+    if active.region != req.svc.conf.region:  # its services are on another bus; the page asks by itself then
+        raise errors.ServiceUnavailable(part="live refresh")
     if not session.is_alive(req.svc.rest, active):
         raise errors.Unauthorized()
     streams = req.svc.streams

@@ -136,6 +136,7 @@ def test_downloads_are_named_by_us():
     for answer in named:
         assert re.fullmatch(r'attachment; filename="[a-z_]+\.[a-z]+"', answer.headers["Content-Disposition"])
         assert answer.content_type != "text/html" and not guarded(answer)
+        assert answer.headers["Cache-Control"] == "no-store", "keys and secrets stay in no cache"
 
 
 @pytest.mark.skipif(not shutil.which("sh"), reason="needs a shell")

@@ -186,6 +186,13 @@ def test_only_an_event_source_that_is_logged_in_gets_it():
     assert "/auth/login/" in dashboard.send("/live/", **EVENTS).location
 
 
+def test_a_page_of_another_region_has_no_stream_of_this_one():
+    """It would hear of nothing, and ask the less often for it."""
+    dashboard = Dashboard({"GET /v3/auth/projects": {"projects": []}})
+    dashboard.active = dataclasses.replace(ACTIVE, region="Elsewhere", regions=["Elsewhere", "RegionOne"])
+    assert dashboard.send("/live/", **EVENTS).status_int == 503 and len(dashboard.service.streams) == 0
+
+
 @contextlib.contextmanager
 def stream_of(browser: Browser, query: str = ""):
     """What a stream says, line by line, in a list that grows."""
