@@ -117,7 +117,10 @@ class Changes:
                 self.at(other).networks.add(network_id)
             if other != host and first_or_last and not own.kinds:
                 self.at(other).networks.add(network_id)
-        if first_or_last and (went or hosting.LOCAL_KIND in own.kinds):
+        # If any host has guests of the network, those that have know of its distributed routers.
+        known = any(part.guests for part in parts.values())
+        may_be = not known or any(hosting.LOCAL_KIND in part.kinds for part in parts.values())
+        if first_or_last and may_be and (went or hosting.LOCAL_KIND in own.kinds):
             # The host's part of a distributed router exists only while it has guests of the router's networks.
             distributed = routers_on(connection, [network_id], (roles.DISTRIBUTED,))
             if distributed:

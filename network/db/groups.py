@@ -62,14 +62,6 @@ def add_members(connection, port_id: str, group_ids: list[str]) -> None:
         connection.execute(sa.insert(MEMBERS), [{"port_id": port_id, "security_group_id": g} for g in group_ids])
 
 
-def of_ports(connection, port_ids: list[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {p: [] for p in port_ids}
-    if port_ids:
-        for port_id, group_id in connection.execute(sa.select(MEMBERS).where(MEMBERS.c.port_id.in_(port_ids))):
-            found[port_id].append(group_id)
-    return found
-
-
 def rules_of(connection, group_ids: list[str]) -> dict[str, list[dict]]:
     found: dict[str, list[dict]] = {g: [] for g in group_ids}
     if group_ids:

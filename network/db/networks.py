@@ -30,13 +30,25 @@ def having_subnets(subnet_ids: list[str]):
     return TABLE.c.id.in_(sa.select(SUBNETS.c.network_id).where(SUBNETS.c.id.in_(subnet_ids)))
 
 
+_ASKED = [TABLE.c[name] for name in ("id", "project_id", "shared", "router_external")]  # about which policy rules ask
+
+
 def with_network(connection, found: list[dict]) -> list[dict]:
     """Add to rows that are on networks the attributes of these that policy rules ask about, as ``network``. One statement,
     none if all rows have it."""
     ids = sorted({row["network_id"] for row in found if "network" not in row})
-    query = sa.select(TABLE.c.id, TABLE.c.project_id, TABLE.c.shared, TABLE.c.router_external).where(TABLE.c.id.in_(ids))
-    by_id = {row["id"]: row for row in rows.many(connection, query)} if ids else {}
+    by_id = {row["id"]: row for row in rows.many(connection, sa.select(*_ASKED).where(TABLE.c.id.in_(ids)))} if ids else {}
     return [row if "network" in row else {**row, "network": by_id[row["network_id"]]} for row in found]
+
+
+def find_on_network(connection, table: rows.Table, row_id: str, *conditions) -> dict | None:
+    """As ``rows.find``, with ``network`` as ``with_network`` adds it; one statement, which in a write transaction locks the row
+    alone."""
+    network = [sa.select(c).where(TABLE.c.id == table.c.network_id).scalar_subquery().label(f"_network_{c.name}") for c in _ASKED]
+    row = rows.one(connection, sa.select(table, *network).where(table.c.id == row_id, *conditions))
+    if row is None or row["id"] != row_id:  # as in ``rows.find``
+        return None
+    return {**row, "network": {str(c.name): row.pop(f"_network_{c.name}") for c in _ASKED}}
 
 
 def subnet_ids(connection, network_ids: list[str]) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from common.db import many
 from network import roles
-from network.db import addresses, bindings, groups, hosting, models
+from network.db import bindings, groups, hosting, models
 
 
 def network_details(connection, network_ids: list[str], host: str) -> list[dict]:
@@ -33,9 +33,8 @@ def network_of(row: dict, host: str, parts: dict[str, hosting.Part]) -> dict:
 
 
 def whole_networks(connection, network_ids: list[str]) -> list[dict]:
-    """Rows of networks with ``subnets`` and ``dhcp_port``, in three statements."""
+    """Rows of networks with ``subnets`` and ``dhcp_port``, in two statements."""
     n, s, p, a = models.networks, models.subnets, models.ports, models.ip_allocations
-    subnets = many(connection, sa.select(s).where(s.c.network_id.in_(network_ids)).order_by(s.c.ip_version, s.c.id))
     dhcp: dict[str, dict] = {}
     for row in many(connection, sa.select(p.c.id, p.c.network_id, p.c.mac_address, a.c.subnet_id, a.c.ip_address)
                     .join(a, a.c.port_id == p.c.id, isouter=True).order_by(a.c.ip_address)
@@ -45,9 +44,14 @@ def whole_networks(connection, network_ids: list[str]) -> list[dict]:
             port["fixed_ips"].append({"subnet_id": row["subnet_id"], "ip_address": row["ip_address"]})
     keep = ("id", "ip_version", "cidr", "gateway_ip", "enable_dhcp", "dns_nameservers", "host_routes", "ipv6_ra_mode",
             "ipv6_address_mode")
-    return [{**row, "dhcp_port": dhcp.get(row["id"]),
-             "subnets": [{k: sub[k] for k in keep} for sub in subnets if sub["network_id"] == row["id"]]}
-            for row in many(connection, sa.select(n).where(n.c.id.in_(network_ids)))]
+    found: dict[str, dict] = {}
+    for row in many(connection, sa.select(n, *(s.c[k].label(f"_subnet_{k}") for k in keep)).join(
+            s, s.c.network_id == n.c.id, isouter=True).where(n.c.id.in_(network_ids)).order_by(s.c.ip_version, s.c.id)):
+        subnet = {k: row.pop(f"_subnet_{k}") for k in keep}
+        network = found.setdefault(row["id"], {**row, "dhcp_port": dhcp.get(row["id"]), "subnets": []})
+        if subnet["id"]:
+            network["subnets"].append(subnet)
+    return list(found.values())
 
 
 def port_details(ports: list[dict], host: str) -> list[dict]:
@@ -81,10 +85,19 @@ def group_details(connection, group_ids: list[str], members_of=()) -> dict:
 
 
 def with_parts(connection, ports: list[dict]) -> list[dict]:
-    """Add ``fixed_ips`` and ``security_groups`` to port rows, two statements in all."""
-    ids = [p["id"] for p in ports]
-    ips, member_of = addresses.of_ports(connection, ids), groups.of_ports(connection, ids)
-    return [{**p, "fixed_ips": ips[p["id"]], "security_groups": sorted(member_of[p["id"]])} for p in ports]
+    """Add ``fixed_ips`` and ``security_groups`` to port rows, one statement in all."""
+    a, m = models.ip_allocations, models.port_security_groups
+    ips: dict[str, list[dict]] = {p["id"]: [] for p in ports}
+    member_of: dict[str, list[str]] = {p["id"]: [] for p in ports}
+    query = sa.union_all(
+        sa.select(a.c.port_id, a.c.subnet_id, a.c.ip_address).where(a.c.port_id.in_(list(ips))),
+        sa.select(m.c.port_id, m.c.security_group_id, sa.literal("")).where(m.c.port_id.in_(list(ips))))
+    for port_id, id_, address in sorted(tuple(found) for found in connection.execute(query)) if ports else ():
+        if address:
+            ips[port_id].append({"subnet_id": id_, "ip_address": address})
+        else:
+            member_of[port_id].append(id_)
+    return [{**p, "fixed_ips": ips[p["id"]], "security_groups": member_of[p["id"]]} for p in ports]
 
 
 def _leg(port: dict, subnets: dict) -> dict:

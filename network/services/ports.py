@@ -73,6 +73,12 @@ class Ports(Resource):
         device_owner = given.get("device_owner", row["device_owner"] if row else "")
         return {"project_id": owner, **NETWORKS.target_on(network), "port:device_owner": device_owner}
 
+    def row(self, work, row_id):
+        row = networks.find_on_network(work.connection, self.table, row_id, self.visible(work))
+        if row is None:
+            raise self.absent(row_id)
+        return row
+
     def complete(self, connection, found):
         return networks.with_network(connection, state.with_parts(connection, found))
 
@@ -149,6 +155,9 @@ class Ports(Resource):
             groups.check_usable(work.connection, wanted, port["project_id"], of_any=work.svc.policy.is_admin(work.ctx))
         return sorted(set(wanted))
 
+    def writes_parts(self, given):
+        return bool(given.keys() & {"fixed_ips", "mac_address", "security_groups"})
+
     def change(self, work, old, values):
         port = {**old, **values}
         values["relation"] = self._relation(work, old, values)
@@ -214,10 +223,12 @@ class Ports(Resource):
         for network_id in {row["network_id"] for row in [*before, *after] if row["relation"] == roles.DHCP_PORT}:
             changes.network(connection, network_id)
         served = {port["id"]: _served(port) for port in _plugged(before) if port["binding_vif_type"] != "binding_failed"}
+        old = {port["id"]: port for port in _plugged(before)}
         for port in _plugged(after):
             for host in bindings.hosts_of(port):
-                changes.at(host).networks.add(port["network_id"])
-                work.plugged.add(host)
+                if port["id"] not in old or not _stays(old[port["id"]], port, host):
+                    changes.at(host).networks.add(port["network_id"])
+                    work.plugged.add(host)
             if served.get(port["id"]) == _served(port):
                 continue  # DHCP knows this guest, which moves to another host
             # Do not wait for a DHCP server that is down: the guest repeats its request until another host serves its
@@ -261,6 +272,13 @@ class Ports(Resource):
 def _plugged(found: list[dict]) -> list[dict]:
     """Those of the ports that an agent builds on a host."""
     return [p for p in found if p["binding_host_id"] and p["relation"] == roles.SERVER]
+
+
+def _stays(old: dict, port: dict, host: str) -> bool:
+    """Whether a host has plugged a port already, which only comes to another host too, or leaves one: nobody waits for it."""
+    is_plugged = (old["status"], old["binding_vif_type"]) == ("ACTIVE", "bridge")
+    return is_plugged and host in bindings.hosts_of(old) and bindings.hosts_of(old) != bindings.hosts_of(port) and (
+        state.port_details([old], host) == state.port_details([port], host))
 
 
 def _served(port: dict) -> tuple:

@@ -90,6 +90,10 @@ class Resource:
         """Check and carry out an update; returns the columns to write."""
         return values
 
+    def writes_parts(self, given: dict) -> bool:
+        """Whether ``change`` with these attributes may write anything besides the columns that it returns."""
+        return True
+
     def remove(self, work: Work, row: dict) -> None:
         """Refuse, or remove what belongs to the row."""
 
@@ -289,9 +293,10 @@ class Resource:
         revisions.check(old, revision)
         new = self.change(work, old, {column(n): v for n, v in given.items()})
         new = {k: v for k, v in new.items() if k in self.table.c}
-        # with the columns, and rows of other tables, that the change has written by itself
-        now = rows.get(connection, self.table, row_id, resource=self.kind)
-        whole = self.complete(connection, [{**old, **now, **new}])[0]
+        whole = {**old, **new}
+        if self.writes_parts(given):
+            now = rows.get(connection, self.table, row_id, resource=self.kind)
+            whole = self.complete(connection, [{**old, **now, **new}])[0]
         if any(whole[k] != v for k, v in old.items() if k not in ("revision_number", "updated_at")):
             new.update(updated_at=db.now(), revision_number=old["revision_number"] + 1)
         rows.update(connection, self.table, row_id, new, resource=self.kind)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from common import errors
 from tests.network import frame
 from tests.network.fleet import Fleet
 from tests.network.test_fanout import Cloud, api, user  # noqa: F401
@@ -49,6 +50,30 @@ def test_a_port_that_is_bound_to_the_target_has_arrived(cloud):
     assert (shown["binding:host_id"], shown["binding:profile"]) == ("host3", {"kept": 1})
     assert here(cloud.fleet, port) == ["host3"]
     cloud.fleet.check("arrived")
+
+
+def test_only_a_host_for_which_the_port_is_new_is_waited_for(cloud):
+    """The other one, and later the target that has it already, are notified as all hosts are."""
+    def plugged() -> list[str]:
+        return [host for what, host in cloud.fleet.told() if what == "plug"]
+    port = migrating(cloud)
+    assert plugged() == ["host3"]
+    cloud.compute.put("ports", port, **{"binding:host_id": "host3"})
+    cloud.fleet.check("arrived")
+    assert plugged() == []
+    cloud.compute.put("ports", port, **{"binding:host_id": "host3"})
+    assert plugged() == ["host3"], "it is asked for again"
+
+
+def test_a_target_that_could_not_plug_a_port_does_so_when_it_is_bound_there(cloud, monkeypatch):
+    port = cloud.boot("host2", group=0)
+    with monkeypatch.context() as broken:
+        broken.setattr(cloud.fleet, "plug", lambda *args: (_ for _ in ()).throw(errors.ServiceUnavailable(part="host3")))
+        shown = cloud.compute.put("ports", port, **{"binding:profile": {"migrating_to": "host3"}}).json["port"]
+    assert (shown["status"], shown["binding:vif_type"]) == ("DOWN", "binding_failed")
+    cloud.fleet.told()
+    shown = cloud.compute.put("ports", port, **{"binding:host_id": "host3"}).json["port"]
+    assert shown["status"] == "ACTIVE" and ("plug", "host3") in cloud.fleet.told()
 
 
 @pytest.mark.parametrize("values", [{"binding:profile": {}}, {"binding:profile": None}, {"binding:host_id": ""}])
