@@ -32,7 +32,7 @@ class Fence:
             for uuid in sorted(left):
                 LOG.warning("instance %s has left this host while it was not heard of: removing its guest and files", uuid)
                 with agent.lock(uuid):
-                    agent.leaving.pop(uuid, None)
+                    agent.last_steps.pop(uuid, None)
                     agent.driver.destroy(uuid)
                     agent.driver.remove_files(uuid)
             removed |= left

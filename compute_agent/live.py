@@ -58,7 +58,11 @@ def _work(agent, ctx, uuid: str, operation_id: str, number: int, step: str) -> d
 
 def open_migration(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
     """As ``AgentAPI.open_migration``."""
-    instance = _work(agent, ctx, uuid, operation_id, number, "migrate_live")["instance"]
+    last = agent.last_steps.get(uuid)
+    if last is not None and last.step == "prepare_live" and last.is_before(operation_id, number):
+        instance = last.instance
+    else:
+        instance = _work(agent, ctx, uuid, operation_id, number, "migrate_live")["instance"]
     guest, channels = agent.driver.open_incoming(instance)
     return {"offer": agent.incomings.open(uuid, channels), "guest": guest}
 
@@ -70,6 +74,26 @@ def arrived(agent, ctx, uuid: str, operation_id: str, number: int) -> bool:
         return False
     let_run(agent, work["data"], uuid)
     return True
+
+
+def moved(agent, ctx, uuid: str, operation_id: str, number: int) -> tuple[bool, dict | None]:
+    """As ``AgentAPI.guest_moved``; and the next step, or None if the conductor requests it.
+
+    The conductor records first that the guest is here. Then it may run.
+    """
+    if not is_here(agent, uuid):
+        return False, None
+    try:
+        work = agent.conductor.guest_moved(ctx, operation_id, number, agent.conf.host)
+    except errors.ServiceTooOld:
+        data = _work(agent, ctx, uuid, operation_id, number, "migrate_live")["data"]
+        let_run(agent, data, uuid)
+        agent.conductor.end_operation_step(ctx, operation_id, number, {"host": data["source"], "result": {}})
+        return True, None
+    if work is None:  # it may have been recorded, and the answer lost
+        work = _work(agent, ctx, uuid, operation_id, number + 1, "arrive")
+    let_run(agent, work["data"], uuid)
+    return True, work
 
 
 def is_here(agent, uuid: str) -> bool:
@@ -125,18 +149,30 @@ class LiveSteps:
     data: dict
     instance: dict
     check: typing.Callable[[], None]
+    check_if_late: typing.Callable[[], None]
     attached_beside: typing.Callable[[], tuple[list, dict]]
-    fetch_for: typing.Callable[[], tuple[dict, dict]]
+    offered: typing.Callable[[], dict]
+    fetch: typing.Callable[[dict], dict]
+    shared_ports: tuple | None
+    is_reported: bool
+    _ports: list
 
     def prepare_live(self) -> dict:
-        """On the target: what the guest needs to arrive. Left of an earlier attempt is removed first."""
+        """On the target: what the guest needs to arrive. Left of an earlier attempt is removed first.
+
+        Nothing is changed before the source offers what it has: it asks the conductor whether this step is wanted. The ports are
+        shared as they were read before.
+        """
         agent, instance = self.agent, self.instance
+        as_read = [agent.ports.existing(instance["network_info"])]
+        offered = self.offered()
         agent.incomings.close(self.uuid)
         agent.driver.destroy(self.uuid)
-        offered, cached = self.fetch_for()
-        ports = agent.ports.share(instance["network_info"], check=self.check)
+        cached = self.fetch(offered)
+        ports, shown = agent.ports.share(instance["network_info"], check=self.check, as_read=as_read)
+        self.shared_ports = ports, shown
         volumes, attachments = self.attached_beside()
-        self.check()
+        self.check_if_late()
         agent.driver.prepare_incoming(instance, offered, cached, ports, volumes)
         return {"attachments": attachments}
 
@@ -149,7 +185,12 @@ class LiveSteps:
             return {}
         if is_here(agent, self.uuid):
             self._migrate()
-        if not self._target("guest_arrived"):
+        try:
+            here, self.is_reported = self._target("guest_moved"), True
+        except errors.ServiceTooOld:
+            here = self._target("guest_arrived")
+        if not here:
+            self.is_reported = False
             raise errors.StepFailed(reason="The guest ended while it was migrated.")
         return {}
 
@@ -199,7 +240,7 @@ class LiveSteps:
         else:
             self._restore_if_lost()
         agent.incomings.close(self.uuid)
-        agent.ports.move(self.instance["network_info"], check=self.check)
+        agent.ports.move(self.instance["network_info"], check=self.check, as_read=self._ports)
         for device in self.instance["block_devices"]:
             if device["attachment_id"]:
                 agent.volumes.complete(device["attachment_id"])

@@ -54,8 +54,9 @@ class Manager:
     def detach_interface(self, ctx, uuid: str, port_id: str, attach_id: str | None = None) -> None:
         self._later(ctx, uuid, "detach_interface", port_id, attach_id)
 
-    def operation_step(self, ctx, uuid: str, operation_id: str, number: int) -> None:
-        self._later(ctx, uuid, "operation_step", operation_id, number)
+    def operation_step(self, ctx, uuid: str, operation_id: str, number: int, told: dict | None = None) -> None:
+        step = functools.partial(self.operations.operation_step, ctx, uuid, operation_id, number, told)
+        self.agent.workers.put(ctx, uuid, ("operation_step", operation_id, number), step, lane=OTHER)
 
     def offer_disks(self, ctx, uuid: str, operation_id: str, number: int) -> dict:
         return migration.offer_disks(self.agent, ctx, uuid, operation_id, number)
@@ -70,6 +71,12 @@ class Manager:
 
     def guest_arrived(self, ctx, uuid: str, operation_id: str, number: int) -> bool:
         return live.arrived(self.agent, ctx, uuid, operation_id, number)
+
+    def guest_moved(self, ctx, uuid: str, operation_id: str, number: int) -> bool:
+        here, work = live.moved(self.agent, ctx, uuid, operation_id, number)
+        if work:
+            self.operation_step(ctx, uuid, operation_id, work["number"], work)
+        return here
 
     @contextlib.contextmanager
     def _long_call(self, ctx):

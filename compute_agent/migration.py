@@ -14,6 +14,7 @@ import time
 from common import errors, images, shared_work
 from common.server_states import ACTIVE, NOSTATE, PAUSED, SHUTDOWN, SUSPENDED
 from compute_agent import transfer
+from compute_agent.last_step import LastStep
 from compute_agent.live import LiveSteps
 from compute_agent.ports import has_queues
 
@@ -28,15 +29,42 @@ _NAME = re.compile(r"[a-z0-9]+-[0-9a-f]+\.[a-z0-9]+")
 
 
 class HostSteps(LiveSteps):
-    """The steps of one operation. ``begin`` says which; several that follow each other may be done with one object."""
+    """The steps of one operation. ``begin`` says which; several that follow each other may be done with one object.
 
-    def __init__(self, agent, ctx, operation_id: str):
-        self.agent, self.ctx, self.operation_id = agent, ctx, operation_id
+    :param last: the last work on the server here, if it was a step of an operation
+    """
+
+    def __init__(self, agent, ctx, operation_id: str, last: LastStep | None = None):
+        self.agent, self.ctx, self.operation_id, self._last = agent, ctx, operation_id, last
         self._ports: list = []  # as read before the conductor was asked for the step; see ``Ports.move``
+        self.shared_ports: tuple | None = None
+        self.is_reported = False  # by another host
+
+    def may_begin(self, number: int, work: dict) -> bool:
+        """Whether a step that came with a request, maybe late, may begin without a question to the conductor.
+
+        Some steps ask themselves, in another way, before they change anything. What is left of a guest that has moved may be
+        removed as long as nothing else was done for its server here. And in the same case its target, which has asked a moment
+        ago, before it let the guest run, goes on with the ports as they were before it asked.
+        """
+        last, step = self._last, work["step"]
+        if step in ("prepare_live", "migrate_live"):
+            return True
+        if last is None or last.operation_id != self.operation_id or last.number >= number:
+            return False
+        if (step, last.step) == ("arrive", "prepare_live") and last.ports is not None:
+            self._ports.append(last.ports)
+            return True
+        return (step, last.step) == ("remove", "migrate_live")
+
+    def is_remembered(self) -> bool:
+        """Whether the next step of this host, or what another host is to ask it next, depends on this one."""
+        on_source = "source" in self.data and self.data["source"] == self.agent.conf.host
+        return self.step == "prepare_live" or self.step in ("stop", "migrate_live") and on_source
 
     def begin(self, number: int, work: dict) -> None:
         """:param work: what ``ConductorAPI.begin_operation_step`` or ``next_operation_step`` answered"""
-        self.number, self._asked_at = number, time.monotonic()
+        self.number, self.step, self._asked_at = number, work["step"], time.monotonic()
         self.uuid, self.attempt, self.data, self.instance, self._goes_on = (
             work[n] for n in ("uuid", "attempt", "data", "instance", "goes_on"))
 
@@ -44,6 +72,12 @@ class HostSteps(LiveSteps):
         """:raises Superseded: the step is not wanted any more; even a server that stays on its host may have been evacuated"""
         if not self.agent.conductor.is_step_current(self.ctx, self.operation_id, self.number):
             raise errors.Superseded()
+        self._asked_at = time.monotonic()
+
+    def check_if_late(self) -> None:
+        """As ``check``, if nobody was asked for a while."""
+        if time.monotonic() > self._asked_at + ASK_S:
+            self.check()
 
     def _stopping(self) -> bool:
         return self.agent.cancelled(self.uuid)
@@ -69,8 +103,18 @@ class HostSteps(LiveSteps):
 
     def fetch_for(self) -> tuple[dict, dict]:
         """Fetch what the source offers; returns the offer, and the paths of {"base", "kernel", "ramdisk"} on this host."""
-        offered = self._attended(lambda work: self.agent.peers.offer_disks(
+        offered = self.offered()
+        return offered, self.fetch(offered)
+
+    def offered(self) -> dict:
+        """What the source offers. :raises StepFailed: it, or the conductor which it has asked, says that the step is outdated"""
+        found = self._attended(lambda work: self.agent.peers.offer_disks(
             self.ctx, self.data["source"], self.uuid, self.operation_id, self.number))
+        self._asked_at = time.monotonic()
+        return found
+
+    def fetch(self, offered: dict) -> dict:
+        """Fetch it; returns the paths of {"base", "kernel", "ramdisk"} on this host."""
         disks, fetch = offered["disks"], functools.partial(self._fetch, offered)
         target = self.agent.driver.begin_import(self.instance)
         cached = {}
@@ -86,7 +130,7 @@ class HostSteps(LiveSteps):
                 self._attended(lambda work, name=name, path=path, most=max_bytes: self._fetch(offered, name, path, work, most))
         if offered.get("config_drive"):
             self._attended(lambda work: fetch(CONFIG, target.with_name("disk.config"), work))
-        return offered, cached
+        return cached
 
     def _fetch(self, offered: dict, name: str, path, work: shared_work.SharedWork, most: int = UNDECLARED_BYTES) -> None:
         work.check()  # another transfer of the same file may have been waited for
@@ -261,8 +305,8 @@ def offer_disks(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
 
     :raises StepFailed: this host is not asked for by an operation that is at that step, or the guest runs
     """
-    live = False
-    if agent.leaving.get(uuid) != (operation_id, number - 1):
+    live, last = False, agent.last_steps.get(uuid)
+    if last is None or last.step != "stop" or not last.is_before(operation_id, number):
         work = agent.conductor.begin_operation_step(ctx, operation_id, number)
         step = work["step"] if work and work["uuid"] == uuid and work["data"]["source"] == agent.conf.host else None
         if step not in ("receive", "prepare_live"):

@@ -6,6 +6,7 @@ import logging
 from common import errors, images, server_resources
 from common.rest import path
 from common.server_states import DELETING, IMAGE_TASKS, PAUSED, POWER, RUNNING, STOPPED
+from compute_agent.last_step import LastStep
 from compute_agent.messages import PasswordResult
 from compute_agent.migration import HostSteps
 from compute_agent.tasks.attach import Attach
@@ -83,7 +84,7 @@ class Operations:
     def delete(self, ctx, uuid: str) -> None:
         agent = self.agent
         with agent.lock(uuid):
-            agent.leaving.pop(uuid, None)
+            agent.last_steps.pop(uuid, None)
             try:
                 instance = agent.conductor.get_instance(ctx, uuid)
                 if instance and instance["task_state"] == DELETING and instance["host"] == agent.conf.host:
@@ -170,12 +171,17 @@ class Operations:
         if instance["vm_state"] == STOPPED:
             driver.power_off(uuid, timeout_s=0, is_cancelled=is_cancelled)
 
-    def operation_step(self, ctx, uuid: str, operation_id: str, number: int) -> None:
-        """A step of an operation that involves several hosts. A superseded step reports nothing."""
+    def operation_step(self, ctx, uuid: str, operation_id: str, number: int, told: dict | None = None) -> None:
+        """A step of an operation that involves several hosts. A superseded step reports nothing.
+
+        :param told: the step, as the conductor told it with its request, which may be late
+        """
         agent = self.agent
-        with agent.recovered_lock(uuid):
-            work = agent.conductor.begin_operation_step(ctx, operation_id, number)
-            steps = HostSteps(agent, ctx, operation_id)
+        with agent.recovered_lock(uuid) as last:
+            steps = HostSteps(agent, ctx, operation_id, last)
+            work = told
+            if work is None or not steps.may_begin(number, work):
+                work = agent.conductor.begin_operation_step(ctx, operation_id, number)
             while work is not None:
                 steps.begin(number, work)
                 report = self._step(steps, work)
@@ -193,12 +199,15 @@ class Operations:
         return None
 
     def _step(self, steps: HostSteps, work: dict) -> dict | None:
-        """The report of a step; None: it is superseded."""
+        """The report of a step; None: it is superseded, or another host has reported it."""
         report: dict = {"host": self.agent.conf.host}
         try:
             report["result"] = getattr(steps, work["step"])()
-            if work["step"] == "stop" and work["data"]["source"] == self.agent.conf.host:
-                self.agent.leaving[work["uuid"]] = steps.operation_id, steps.number
+            if steps.is_remembered():
+                self.agent.last_steps[work["uuid"]] = LastStep(
+                    steps.operation_id, steps.number, work["step"], work["instance"], steps.shared_ports)
+            if steps.is_reported:
+                return None
         except errors.Superseded:
             return None
         except errors.ServiceUnavailable as error:

@@ -31,7 +31,7 @@ class OrphanReconciler(periodic.Periodic):
                 instance = agent.conductor.get_instance(ctx, uuid)
                 if self.is_orphan(uuid, instance, agent.driver.owners().get(uuid)):
                     LOG.warning("destroyed guest %s, which belonged to no server of this host", uuid)
-                    agent.leaving.pop(uuid, None)
+                    agent.last_steps.pop(uuid, None)
                     agent.driver.destroy(uuid)
                     agent.driver.remove_files(uuid)
 

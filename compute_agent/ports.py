@@ -180,33 +180,48 @@ class Ports:
         """Whether a guest would find ports with one queue where it has several, or the reverse."""
         return any(server_resources.as_queues(port, multiqueue) for port in self.existing(network_info)[1])
 
-    def _move_once(self, network_info: list[dict], check: Check, multiqueue: bool | None, as_read: list | None) -> list[dict]:
+    def _as_read(self, network_info: list[dict], check: Check, as_read: list | None) -> tuple[list[dict], list[dict]]:
         if as_read:
-            found, now = as_read.pop()
-        else:
-            found, now = self.existing(network_info)
-            check()
+            return as_read.pop()
+        found = self.existing(network_info)
+        check()
+        return found
+
+    def _move_once(self, network_info: list[dict], check: Check, multiqueue: bool | None, as_read: list | None) -> list[dict]:
+        found, now = self._as_read(network_info, check, as_read)
         for port in now:
             queues = {} if multiqueue is None else server_resources.as_queues(port, multiqueue)
             if not self._is_bound_here(port) or queues:
                 body = {"port": {"binding:host_id": self.host, **queues}}
-                port = self.rest.request("PUT", "network", path("/v2.0/ports/{id}", port["id"]), body=body,
+                port = self._as_was_read(self.rest.request, "PUT", "network", path("/v2.0/ports/{id}", port["id"]), body=body,
                                          headers=server_resources.if_match(port), timeout_s=60)["port"]
             self._check_plugged(port)
         return found
 
-    def share(self, network_info: list[dict], *, check: Check) -> list[dict]:
-        """As ``move``, but the server's host keeps the ports too: a guest that runs there is coming here."""
-        return self._refused_is_failure(self._share_once, network_info, check)
+    @staticmethod
+    def _as_was_read(change: collections.abc.Callable[..., dict], *args, **more) -> dict:
+        """:raises PreconditionFailed: the port has changed since it was read, or is gone: all are read again"""
+        try:
+            return change(*args, **more)
+        except errors.NotFound:
+            raise errors.PreconditionFailed() from None
 
-    def _share_once(self, network_info: list[dict], check: Check) -> list[dict]:
-        found, now = self.existing(network_info)
-        check()
+    def share(self, network_info: list[dict], *, check: Check, as_read: list | None = None) -> tuple[list[dict], list[dict]]:
+        """As ``move``, but the server's host keeps the ports too: a guest that runs there is coming here.
+
+        :returns: as ``existing``, as they are then
+        """
+        return self._refused_is_failure(self._share_once, network_info, check, as_read)
+
+    def _share_once(self, network_info: list[dict], check: Check, as_read: list | None) -> tuple[list[dict], list[dict]]:
+        found, now = self._as_read(network_info, check, as_read)
+        shared = []
         for port in now:
             if not self._is_bound_here(port) and port["binding:profile"].get(server_resources.MIGRATING_TO) != self.host:
-                port = server_resources.share_port(self.rest, port, self.host)
+                port = self._as_was_read(server_resources.share_port, self.rest, port, self.host)
             self._check_plugged(port)
-        return found
+            shared.append(port)
+        return found, shared
 
     def plug(self, network_info: list[dict], *, check: Check, multiqueue: bool) -> list[dict]:
         """Have this host's network agent build ports that exist: taps, filters, DHCP; returns those that still do.

@@ -18,12 +18,14 @@ from compute_agent.messages import (
     Placement,
     PowerAction,
 )
-from conductor.messages import ImageFile, RequestedNetwork
+from conductor.messages import ImageFile, OperationStep, RequestedNetwork
 
 # The id of the server's block device; None in messages of the release before.
 Device = Annotated[Id | None, Added("1.3")]
 # As in ``conductor.rpcapi``; None in messages of the release before.
 AttachId = Annotated[str | None, Added("1.3")]
+# The step, where it need not be asked for; None in messages of the release before, and in repeated ones.
+Told = Annotated[OperationStep | None, Added("1.11")]
 
 
 class AgentAPI(Client):
@@ -40,7 +42,8 @@ class AgentAPI(Client):
         "1.7": "open_migration and guest_arrived are new, and running guests are offered.",
         "1.8": "diagnostics, set_password and trigger_crash_dump are new.",
         "1.9": "power takes soft-delete and restore.",
-        "1.10": "placement is new."}
+        "1.10": "placement is new.",
+        "1.11": "guest_moved is new, and operation_step takes told."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:
@@ -88,9 +91,9 @@ class AgentAPI(Client):
         harmless."""
 
     @cast(to="host", since="1.2")
-    def operation_step(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count) -> None:
-        """Do a step of an operation; the conductor says which (``begin_operation_step``). Lost: the conductor sends it again;
-        doubled: it is dropped, or done again and reported in vain."""
+    def operation_step(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count, told: Told = None) -> None:
+        """Do a step of an operation: ``told``, or what the conductor says (``begin_operation_step``). Lost: the conductor sends
+        it again; doubled: it is dropped, or done again and reported in vain."""
 
     @call(timeout_s=30, to="host", since="1.2")
     def offer_disks(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count) -> OfferedDisks:
@@ -103,6 +106,10 @@ class AgentAPI(Client):
     @call(timeout_s=30, to="host", since="1.7")
     def guest_arrived(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count) -> bool:
         """The guest is no longer on the source: it may run here. False: it is not here. Repeatable."""
+
+    @call(timeout_s=30, to="host", since="1.11")
+    def guest_moved(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count) -> bool:
+        """As ``guest_arrived``; this host also reports the source's step, and goes on with the next one."""
 
     @call(timeout_s=10, to="host")
     def inventory(self, ctx, host: HostName) -> Inventory:

@@ -15,6 +15,7 @@ from compute_agent import conf, virt
 from compute_agent.consoles import Consoles
 from compute_agent.fence import Fence
 from compute_agent.imagecache import CacheCleanup, ImageCache
+from compute_agent.last_step import LastStep
 from compute_agent.live import Incomings
 from compute_agent.manager import BUILD, CACHE, DELETE, IMAGE, OTHER, Manager
 from compute_agent.orphans import OrphanReconciler
@@ -72,9 +73,8 @@ class ComputeAgent(Service):
         # Set once the guests that were lost while the host was down are known; ``resuming`` has them until they run.
         self.guests_known = threading.Event()
         self.resuming: set[str] = set()
-        # {server: (operation, number of its step)}: guests stopped by the last work on their servers, whose disks another host
-        # is to fetch in the next step.
-        self.leaving: dict[str, tuple[str, int]] = {}
+        # {server: the last work on it here, if that was a step of an operation}; see ``LastStep``
+        self.last_steps: dict[str, LastStep] = {}
         self.fence = Fence(self)
         self.incomings = Incomings(self.conf.my_ip)
         self.migrating = threading.BoundedSemaphore(self.conf.max_concurrent_live_migrations)
@@ -101,15 +101,16 @@ class ComputeAgent(Service):
 
     @contextlib.contextmanager
     def recovered_lock(self, uuid: str):
-        """One operation on a server, after what a crash, or an undo that failed, has left of an earlier one.
+        """One operation on a server, after what a crash, or an undo that failed, has left of an earlier one. Gives its last step,
+        which is forgotten with that, or None.
 
         A task that cannot be recovered yet does not block the next operation: it checks again whether it is current before it
         continues.
         """
         with self.lock(uuid):
-            self.leaving.pop(uuid, None)
+            last = self.last_steps.pop(uuid, None)
             self.tasks.settle(self.make_task, lambda task, state: task.server_of(state) == uuid)
-            yield
+            yield last
 
     def busy(self) -> bool:
         return self.tasks.running() > 0

@@ -98,6 +98,9 @@ class Manager:
     def next_operation_step(self, ctx, operation_id: str, number: int, report: dict) -> dict | None:
         return self.service.operations.next_step(operation_id, number, report)
 
+    def guest_moved(self, ctx, operation_id: str, number: int, host: str) -> dict | None:
+        return self.service.operations.handed_over(operation_id, number, host)
+
     def operation_progress(self, ctx, operation_id: str, number: int, progress: dict | None) -> dict:
         return self.service.db.transact(live_migrations.report, operation_id, number, progress)
 

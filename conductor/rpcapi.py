@@ -49,7 +49,8 @@ class ConductorAPI(Client):
                "host_returns is new.",
         "1.5": "operation_progress and is_step_current are new. end_operation_step is a cast, no call.",
         "1.6": "server_secret is new, and an outcome has password_used.",
-        "1.7": "next_operation_step is new, and steps have number and goes_on."}
+        "1.7": "next_operation_step is new, and steps have number and goes_on.",
+        "1.8": "guest_moved is new."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -98,6 +99,12 @@ class ConductorAPI(Client):
     def next_operation_step(self, ctx, operation_id: Id, number: Count, report: StepReport) -> OperationStep | None:
         """As ``end_operation_step``, of a step with ``goes_on``; returns the next step. None: it is not this host's, or not
         wanted. Lost: the conductor requests the one or the other step again."""
+
+    @call(timeout_s=15, since="1.8")
+    def guest_moved(self, ctx, operation_id: Id, number: Count, host: HostName) -> OperationStep | None:
+        """The guest of a live migration has left its source, and is on this host, its target, where its CPUs stand still: reports
+        the source's step, and returns the next one, which is the target's. None: the number is outdated. Lost or repeated: the
+        conductor requests the next step."""
 
     @call(timeout_s=15, since="1.5")
     def operation_progress(self, ctx, operation_id: Id, number: Count, progress: Progress | None) -> RequestedOfMigration:

@@ -18,6 +18,8 @@ TABLE = models.instances
 # {type of a migration: what the hypervisor of its target must support}
 _HYPERVISOR_NEEDS = {"resize": (guest_needs.RESIZE,), "migration": (guest_needs.RESIZE,),
                      "live-migration": (guest_needs.LIVE_MIGRATION,)}
+_BEGUN = {"migration": server_migrations.MIGRATING, "resize": server_migrations.MIGRATING,
+          "live-migration": server_migrations.LIVE_PREPARING}  # what the status becomes with the claim
 _ACTIONS = {"migration": "migrate", "resize": "resize"}  # by the type of their migrations
 
 
@@ -98,7 +100,7 @@ def _claim(connection, placement: Placement, host: dict, row: dict, migration: d
 
     :raises Superseded: the server is in another attempt
     """
-    begun = {"status": server_migrations.MIGRATING} if migration["type"] in _ACTIONS else {}
+    begun = {"status": _BEGUN[migration["type"]]} if migration["type"] in _BEGUN else {}
     if not server_migrations.set_target(connection, migration["id"], host["host"], **begun):
         now = server_migrations.get(connection, migration["id"])
         return now["dest_host"] if now and now["status"] in server_migrations.OPEN else None

@@ -13,12 +13,9 @@ ACTIONS, EVENTS = models.instance_actions, models.instance_events
 def start(connection, ctx, uuid: str, action: str) -> None:
     """Record that a request acts on a server. Repeating it for the same request changes nothing."""
     at = db.now()
-    known = sa.select(ACTIONS.c.action).where(ACTIONS.c.instance_uuid == uuid, ACTIONS.c.request_id == ctx.request_id)
-    if connection.execute(known).first():
-        return
-    connection.execute(sa.insert(ACTIONS).values(
-        instance_uuid=uuid, request_id=ctx.request_id, action=action, project_id=ctx.project_id, user_id=ctx.user_id,
-        message=None, start_time=at, updated_at=at))
+    db.upsert(connection, ACTIONS, [{
+        "instance_uuid": uuid, "request_id": ctx.request_id, "action": action, "project_id": ctx.project_id,
+        "user_id": ctx.user_id, "message": None, "start_time": at, "updated_at": at}], {"action": ACTIONS.c.action})
 
 
 def start_new(connection, ctx, uuids: list[str], action: str) -> None:

@@ -58,10 +58,9 @@ def change(connection, uuid: str, host: str, resources: dict, limits: dict) -> b
 def release(connection, uuid: str, host: str | None = None) -> None:
     """Release a server's allocation on one host, or on all. Repeatable."""
     of_host = [] if host is None else [TABLE.c.host == host]
-    for held in rows.many(connection, sa.select(TABLE).where(TABLE.c.instance_uuid == uuid, *of_host)):
-        gone = connection.execute(sa.delete(TABLE).where(TABLE.c.instance_uuid == uuid, TABLE.c.host == held["host"]))
-        if gone.rowcount:
-            connection.execute(sa.update(NODES).where(NODES.c.host == held["host"]).values(_change(held, -1)))
+    gone = rows.many(connection, sa.delete(TABLE).where(TABLE.c.instance_uuid == uuid, *of_host).returning(*TABLE.c))
+    for held in sorted(gone, key=lambda held: held["host"]):
+        connection.execute(sa.update(NODES).where(NODES.c.host == held["host"]).values(_change(held, -1)))
 
 
 def hosts_of(connection, uuid: str) -> list[str]:

@@ -78,6 +78,13 @@ def service_up(connection, host: str, down_time_s: int) -> bool:
     return row is not None and is_up(row, down_time_s)
 
 
+def service_up_and(connection, host: str, down_time_s: int, value: sa.ScalarSelect) -> tuple:
+    """As ``service_up``, and another value in the same statement; None for it if there is no such service."""
+    row = rows.one(connection, sa.select(SERVICES, value.label("_value")).where(
+        SERVICES.c.host == host, SERVICES.c.binary == "nova-compute"))
+    return (is_up(row, down_time_s), row["_value"]) if row is not None else (False, None)
+
+
 def lock_service(connection, host: str) -> dict | None:
     """The row of a host's compute service, which no host that returns can change until the transaction ends."""
     return rows.one(connection, sa.select(SERVICES).where(SERVICES.c.host == host, SERVICES.c.binary == "nova-compute")

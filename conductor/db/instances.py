@@ -56,9 +56,12 @@ def states_of(connection, uuid: str) -> dict | None:
     return rows.one(connection, sa.select(*STATES).where(TABLE.c.uuid == uuid))
 
 
-def lock_attempt(connection, uuid: str, attempt: int) -> dict | None:
-    """As ``states_of``, of a server that is in this attempt, and stays in it until the transaction ends; None: it is not."""
-    return rows.one(connection, sa.select(*STATES).where(
+def lock_attempt(connection, uuid: str, attempt: int, *, whole: bool = False) -> dict | None:
+    """As ``states_of``, of a server that is in this attempt, and stays in it until the transaction ends; None: it is not.
+
+    :param whole: all columns
+    """
+    return rows.one(connection, sa.select(*(TABLE.c if whole else STATES)).where(
         TABLE.c.uuid == uuid, TABLE.c.attempt == attempt).with_for_update())
 
 

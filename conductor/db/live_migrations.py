@@ -6,7 +6,7 @@ The operation that ``conductor.operations.live`` runs, and the row in ``server_m
 import sqlalchemy as sa
 
 from common import db, errors, rows
-from conductor.db import machine, models, operations, server_migrations
+from conductor.db import hosts, machine, models, operations, server_migrations
 
 TABLE = models.server_migrations
 KIND, ACTION, TYPE = "live_migrate", "os-migrateLive", "live-migration"
@@ -54,6 +54,12 @@ def ask(connection, migration_id: int, action: str, statuses: tuple[str, ...]) -
         requested_action=action, updated_at=db.now())).rowcount > 0
 
 
+def state_before(connection, migration_id: int, host: str, down_time_s: int) -> tuple[bool, str | None]:
+    """Whether a host is up, and what is asked of a migration, in one statement."""
+    asked = sa.select(TABLE.c.requested_action).where(TABLE.c.id == migration_id).scalar_subquery()
+    return hosts.service_up_and(connection, host, down_time_s, asked)
+
+
 def requested_action(connection, migration_id: int) -> str | None:
     return connection.execute(sa.select(TABLE.c.requested_action).where(TABLE.c.id == migration_id)).scalar()
 
@@ -64,11 +70,14 @@ def report(connection, operation_id: str, number: int, progress: dict | None) ->
     :param progress: {"memory_total", ...}: bytes, as the API shows them; None: the source has not begun
     :returns: {"current": whether the operation is still at this step, "requested_action": ABORT, FORCE or None}
     """
-    row, server = operations.get_with_server(connection, operation_id)
+    c, of = TABLE.c, operations.TABLE.c
+    asked = sa.select(c.requested_action).where(c.instance_uuid == of.instance_uuid, c.type == TYPE, c.status.in_(
+        IN_PROGRESS)).order_by(c.id.desc()).limit(1).scalar_subquery()
+    row, server = operations.get_with_server(connection, operation_id, more=asked)
     if row is None or row["number"] != number or server is None or server["attempt"] != row["attempt"]:
         return {"current": False, "requested_action": None}
     if progress is not None:
         # Only before the guest has moved: the step may be recorded concurrently.
         rows.update_where(connection, TABLE, {"status": RUNNING, "progress": progress, "updated_at": db.now()},
                           id=row["data"]["migration"], status=(QUEUED, PREPARING, RUNNING))
-    return {"current": True, "requested_action": requested_action(connection, row["data"]["migration"])}
+    return {"current": True, "requested_action": row["_more"]}

@@ -32,15 +32,17 @@ def get(connection, operation_id: str) -> dict | None:
     return rows.one(connection, sa.select(TABLE).where(TABLE.c.id == operation_id))
 
 
-def get_with_server(connection, operation_id: str, columns: list | None = None, *, lock: bool = False) -> tuple[
-        dict | None, dict | None]:
+def get_with_server(connection, operation_id: str, columns: list | None = None, *, lock: bool = False,
+                    more: sa.ScalarSelect | None = None) -> tuple[dict | None, dict | None]:
     """The row and its server, in one statement; None for what does not exist.
 
     :param columns: of the server; None: those of ``instances.states_of``
     :param lock: keep both as they are until the transaction ends. Without a server there is then no row either
+    :param more: a value that is read with them, as ``_more`` of the row
     """
     server = {f"server_{c.name}": c for c in columns or instances.STATES}
-    query = sa.select(TABLE, instances.TABLE.c.uuid.label("_uuid"), *(c.label(name) for name, c in server.items())).join(
+    also = [] if more is None else [more.label("_more")]
+    query = sa.select(TABLE, *also, instances.TABLE.c.uuid.label("_uuid"), *(c.label(name) for name, c in server.items())).join(
         instances.TABLE, instances.TABLE.c.uuid == TABLE.c.instance_uuid, isouter=not lock).where(TABLE.c.id == operation_id)
     found = rows.one(connection, query.with_for_update(key_share=True) if lock else query)
     if found is None:

@@ -53,13 +53,15 @@ WAIT = Wait()
 @dataclasses.dataclass
 class Job:
     """A step of an operation in progress. ``row`` is the operation's, ``instance`` the server's or None; ``held``: whether this
-    thread has the lease; without it, it may only request the step from a host."""
+    thread has the lease; without it, it may only request the step from a host; ``work``: what that host is told with the request,
+    as ``OperationStep``."""
 
     service: typing.Any
     ctx: context.Context
     row: dict
     instance: dict | None
     held: bool = True
+    work: dict | None = None
 
     @property
     def uuid(self) -> str:
@@ -88,12 +90,16 @@ class Job:
         return self._send(host)
 
     def _send(self, host: str) -> Wait:
-        self.service.agents.operation_step(self.ctx, host, self.uuid, self.row["id"], self.row["number"])
+        told = [self.work] if self.work else []
+        self.service.agents.operation_step(self.ctx, host, self.uuid, self.row["id"], self.row["number"], *told)
         return WAIT
 
-    def ask_or_fail(self, host: str) -> Wait:
-        """As ``ask``. :raises StepFailed: the host is down"""
-        if not self.is_up(host):
+    def ask_or_fail(self, host: str, *, is_up: bool | None = None) -> Wait:
+        """As ``ask``. ``is_up``: whether the host is, if that is known.
+
+        :raises StepFailed: the host is down
+        """
+        if not (self.is_up(host) if is_up is None else is_up):
             raise errors.StepFailed(reason=f"Host {host} does not answer.")
         return self._send(host)
 
@@ -117,6 +123,8 @@ class Operation:
 
     ``host_steps``: {step or "undo_" + step: method of ``compute_agent.migration.HostSteps`` that the agent executes}
     ``idle``: steps that do nothing, so that they have only an undo; they are recorded with the step before
+    ``told``: steps that their host is told with the request, because it finds out whether they are wanted in another way than by
+        asking what they are. Only the first request tells: a repeated one is answered with a question
     ``columns``: {step or "undo_" + step: key of the operation's data with columns that replace those of the server's row}
     ``notifications``: event types for success and failure, without "compute.instance."
     ``patient``: undoable steps that wait for an unavailable host or service however long it takes, because only that one knows
@@ -131,6 +139,7 @@ class Operation:
     patient: tuple[str, ...] = ()
     host_steps: dict[str, str] = {}
     idle: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     columns: dict[str, str] = {}
     notifications: tuple[str, str] | None = None
     of_attempt = True
@@ -154,6 +163,10 @@ class Operation:
 
     def goes_on(self, job: Job) -> bool:
         """Whether the host that executes this step executes the next one too: it is told with the answer to its report."""
+        return False
+
+    def hands_over(self, job: Job, host: str) -> bool:
+        """Whether this host reports the end of the step for the one that has executed it, and executes the next one."""
         return False
 
     def host_step(self, job: Job) -> str:
@@ -279,14 +292,14 @@ class Engine:
         """Undo from the current step, which may have been executed in part."""
         row = job.row
         if operations.advance(connection, row, step=row["step"], phase=UNDO, data=row["data"], error=reason, lease_s=LEASE_S):
-            self._event(connection, job, reason)
+            self._events(connection, [job], reason)
         return True
 
     def _done(self, connection, kind: Operation, job: Job, found: dict) -> "Job | bool | None":
         """Record the end of a step and go to the next, or to the previous one in an undo. None: it was the last; the operation
         has ended. Otherwise as ``_advance``."""
         if kind.of_attempt:
-            server = instances.lock_attempt(connection, job.uuid, job.row["attempt"])
+            server = instances.lock_attempt(connection, job.uuid, job.row["attempt"], whole=bool(kind.told))
             if server is None:
                 return self._superseded(connection, kind, job)
             job = dataclasses.replace(job, instance=server)
@@ -297,8 +310,11 @@ class Engine:
         row, data = job.row, {**job.data, **found}
         forward = row["phase"] == FORWARD
         job = dataclasses.replace(job, row={**row, "data": data})
-        index = self._next(kind, job)
-        record = getattr(kind, f"record_{job.method}", None)
+        index, ended = self._next(kind, job), [job]
+        while forward and index < len(kind.steps) and kind.steps[index] in kind.idle:
+            ended.append(dataclasses.replace(job, row={
+                **job.row, "step": kind.steps[index], "report": None, "step_at": db.now()}))
+            index = self._next(kind, ended[-1])
         if 0 <= index < len(kind.steps):
             step = kind.steps[index]
             asks = dataclasses.replace(job, row={**row, "step": step}).method in kind.host_steps
@@ -306,17 +322,17 @@ class Engine:
                                      lease_s=LEASE_S, wait_s=RESEND_S if asks else None if job.held else 0)
             if now is None:
                 return True
-            self._event(connection, job, None)
-            if record:
-                record(connection, job)
+            self._events(connection, ended)
+            self._record(connection, kind, ended)
             following = dataclasses.replace(job, row=now, held=job.held and not asks)
-            if forward and step in kind.idle:
-                return self._recorded(connection, kind, following, {})
+            if forward and step in kind.told and job.instance and "uuid" in job.instance:
+                following.work = self._work(dataclasses.replace(
+                    following, instance=_with_devices(connection, now, job.instance)))
             return following if asks or job.held else True
 
         def end(connection):
-            if record:
-                record(connection, job)
+            self._events(connection, ended[1:])
+            self._record(connection, kind, ended)
             if forward:
                 kind.finished(connection, job)
             else:
@@ -326,6 +342,13 @@ class Engine:
         if forward:
             metrics.TASKS.labels(row["kind"], "done").inc()
         return None
+
+    @staticmethod
+    def _record(connection, kind: Operation, ended: list[Job]) -> None:
+        for job in ended:
+            record = getattr(kind, f"record_{job.method}", None)
+            if record:
+                record(connection, job)
 
     @staticmethod
     def _next(kind: Operation, job: Job) -> int:
@@ -352,17 +375,18 @@ class Engine:
         """False: another conductor has the lease by now; nothing was written."""
         ended = operations.end(connection, job.row)
         if ended:
-            self._event(connection, job, None)
+            self._events(connection, [job])
             work(connection)
         return ended
 
     @staticmethod
-    def _event(connection, job: Job, error: str | None) -> None:
-        """Record the step as an event of the server's action."""
-        row = job.row
-        actions.events(connection, row["request_id"], job.uuid, [{
-            "event": f"{row['kind']}_{job.method}", "host": (row["report"] or {}).get("host"), "start": db.epoch(row["step_at"]),
-            "finish": db.epoch(db.now()), "result": "Error" if error else "Success", "details": error}])
+    def _events(connection, steps: list[Job], error: str | None = None) -> None:
+        """Record steps of one operation as events of the server's action."""
+        for row in [job.row for job in steps[:1]]:
+            actions.events(connection, row["request_id"], row["instance_uuid"], [{
+                "event": f"{row['kind']}_{job.method}", "host": (job.row["report"] or {}).get("host"),
+                "start": db.epoch(job.row["step_at"]), "finish": db.epoch(db.now()), "result": "Error" if error else "Success",
+                "details": error} for job in steps])
 
     # RPC
 
@@ -417,7 +441,7 @@ class Engine:
                 self._inject(self._at_step(row), "end")
         found = None
         if not report.get("error"):
-            found = self.service.db.transact(self._record_report, operation_id, number, report, whole)
+            found = self.service.db.transact(self._record_report, operation_id, number, report)
         if found is None:
             done = self.service.db.transact(operations.report, operation_id, number, report)
             if done:
@@ -428,22 +452,43 @@ class Engine:
         kind = self.kinds[job.row["kind"]]
         self._tell(kind, job, more)
         if whole and isinstance(more, Job) and more.row["phase"] == FORWARD and kind.goes_on(job):
-            return True, self._work(more)
+            return True, self._whole_work(more)
         if more is True or isinstance(more, Job) and not self._requested(kind, more):
             self.wake(operation_id)
         return True, None
 
-    def _record_report(self, connection, operation_id: str, number: int, report: dict, whole: bool) -> "tuple | None":
-        """Record the end of a step; returns (the step, what ``_done`` returns). None: it must be read again, with the lease."""
-        row, server = operations.get_with_server(connection, operation_id, list(instances.TABLE.c) if whole else None, lock=True)
+    def _whole_work(self, job: Job) -> dict:
+        """As ``_work``, of a server without its block devices."""
+        with self.service.db.reader() as connection:
+            return self._work(dataclasses.replace(job, instance=_with_devices(connection, job.row, job.instance or {})))
+
+    def handed_over(self, operation_id: str, number: int, host: str) -> dict | None:
+        """Record the end of a step that this host reports for the one that has executed it (``hands_over``); returns the next
+        step, as ``begin_step``. None: the number is outdated, or it is not this host's."""
+        found = self.service.db.transact(self._record_report, operation_id, number, {}, host)
+        if found is None:
+            return None
+        job, more = found
+        self._inject(job.row, "recorded")
+        self._tell(self.kinds[job.row["kind"]], job, more)
+        return self._whole_work(more) if isinstance(more, Job) else None
+
+    def _record_report(self, connection, operation_id: str, number: int, report: dict, host: str | None = None) -> "tuple | None":
+        """Record the end of a step; returns (the step, what ``_done`` returns). None: it must be read again, with the lease.
+
+        :param host: one that reports for another
+        """
+        row, server = operations.get_with_server(connection, operation_id, list(instances.TABLE.c), lock=True)
         if row is None or server is None or not self._is_wanted(row, number) or server["attempt"] != row["attempt"]:
             return None
         kind = self.kinds[row["kind"]]
         if not kind.of_attempt:
             return None
-        if whole:
-            server = _with_devices(connection, row, server)
         job = Job(self.service, _context(row), self._at_step({**row, "report": report}), server, held=False)
+        if host is not None:
+            if not kind.hands_over(job, host):
+                return None
+            job.row["report"] = {"host": row["data"]["source"]}
         return job, self._recorded(connection, kind, job, report.get("result") or {})
 
     def _requested(self, kind: Operation, job: Job) -> bool:

@@ -23,20 +23,33 @@ class LiveMigrate(Move):
     patient = ("migrate",)
     host_steps = {"prepare": "prepare_live", "undo_prepare": "remove", "migrate": "migrate_live", "undo_migrate": "stay",
                   "arrive": "arrive", "remove": "remove"}
+    told = ("prepare", "migrate", "remove")
     notifications = ("live_migration._post.end", "live_migration._rollback.end")
 
     def skips(self, job: Job, step: str) -> bool:
         """``connect`` is about ports too."""
         return step == "disconnect" and super().skips(job, step)
 
-    def _check_not_aborted(self, job: Job) -> None:
-        """:raises StepFailed: an operator has aborted it"""
-        with job.service.db.reader() as connection:
-            if live_migrations.requested_action(connection, job.data["migration"]) == live_migrations.ABORT:
-                raise errors.StepFailed(reason="The live migration was aborted.")
+    def hands_over(self, job: Job, host: str) -> bool:
+        """The target reports that the guest has left the source, before it lets the guest run."""
+        return job.method == "migrate" and job.data["target"] == host
 
     def claim(self, job: Job) -> dict:
-        self._check_not_aborted(job)
+        """Whether an operator has aborted it is asked in the next step, or while the scheduler is away."""
+        try:
+            return self._claim(job)
+        except errors.ServiceUnavailable:
+            with job.service.db.reader() as connection:
+                self._check_not_aborted(live_migrations.requested_action(connection, job.data["migration"]))
+            raise
+
+    @staticmethod
+    def _check_not_aborted(requested: str | None) -> None:
+        """:raises StepFailed: an operator has aborted it"""
+        if requested == live_migrations.ABORT:
+            raise errors.StepFailed(reason="The live migration was aborted.")
+
+    def _claim(self, job: Job) -> dict:
         data = job.data
         if data["requested_host"] == data["source"]:
             raise errors.StepFailed(reason=f"Unable to migrate instance ({job.uuid}) to current host ({data['source']}).")
@@ -48,9 +61,6 @@ class LiveMigrate(Move):
         if target is None:
             raise errors.Superseded()
         return {"target": target}
-
-    def record_claim(self, connection, job: Job) -> None:
-        server_migrations.write(connection, job.data["migration"], status=live_migrations.PREPARING)
 
     def record_undo_claim(self, connection, job: Job) -> None:
         """Read from the migration's row, because the scheduler's answer may have been lost."""
@@ -64,8 +74,11 @@ class LiveMigrate(Move):
         server_resources.stay_ports(job.service.rest, job.uuid, job.data["target"], check=job.check)
 
     def prepare(self, job: Job) -> Wait:
-        self._check_not_aborted(job)
-        return job.ask_or_fail(job.data["target"])
+        with job.service.db.reader() as connection:
+            up, requested = live_migrations.state_before(
+                connection, job.data["migration"], job.data["target"], job.service.conf.service_down_time)
+        self._check_not_aborted(requested)
+        return job.ask_or_fail(job.data["target"], is_up=up)
 
     def undo_prepare(self, job: Job) -> Wait | None:
         return job.ask_if_up(job.data["target"])
@@ -75,7 +88,7 @@ class LiveMigrate(Move):
 
     def migrate(self, job: Job) -> Wait:
         """If the source is down, the target may have the guest running already."""
-        return job.ask(job.data["source"] if job.is_up(job.data["source"]) else job.data["target"])
+        return job.ask_if_up(job.data["source"]) or job.ask(job.data["target"])
 
     def record_migrate(self, connection, job: Job) -> None:
         server_migrations.write(connection, job.data["migration"], status=server_migrations.MOVED)

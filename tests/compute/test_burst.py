@@ -47,7 +47,7 @@ def agent(tmp_path):
     (tmp_path / "etc" / "pileus.conf").write_text("[DEFAULT]\ntransport_url = fake://\nhost = node1\n")
     made.conf = conf_module.load("compute-agent", conf.OPTS, str(tmp_path))
     made.conductor, made._locks = SlowConductor(), weakref.WeakValueDictionary()
-    made._guard, made.leaving = threading.Lock(), {}
+    made._guard, made.last_steps = threading.Lock(), {}
     made.driver = types.SimpleNamespace(console_output=lambda uuid: b"login: ")
     made.tasks = Engine(Journal(tmp_path / "tasks"))
     made.workers = Workers("compute-agent", {BUILD: 10, IMAGE: 2, DELETE: 2, OTHER: 2})

@@ -64,7 +64,7 @@ class Agent:
         self.fence.passed.set()
         self.restored: list[str] = []
         self._locks: dict = {}
-        self.leaving: dict = {}
+        self.last_steps: dict = {}
 
     def lock(self, uuid):
         return self._locks.setdefault(uuid, threading.Lock())

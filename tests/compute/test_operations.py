@@ -424,3 +424,31 @@ def test_steps_that_do_nothing_are_recorded_with_the_step_before(cloud):
     cloud.later()
     cloud.run(operation)
     assert [name for name in cloud.kind.effects if name.startswith("undo")] == ["undo_work", "undo_idle", "undo_reserve"]
+
+
+def test_a_step_is_reported_by_the_host_that_takes_over_and_by_no_other(cloud):
+    cloud.kind.host_steps = {**Example.host_steps, "publish": "publish"}
+    cloud.kind.hands_over = lambda job, host: (job.row["step"], host) == ("work", "h2")
+    operation = cloud.begin()
+    with cloud.db.writer() as connection:
+        connection.execute(sa.update(operations.TABLE).values(data={"source": "h1", "made": 7}))
+    cloud.conductors[0].run(operation)
+    number, engine = cloud.asked[0][2], cloud.conductors[1]
+    for outdated in ((number, "h1"), (number - 1, "h2")):
+        assert engine.handed_over(operation, *outdated) is None
+    assert cloud.row()["step"] == "work" and cloud.row()["report"] is None
+    answer = engine.handed_over(operation, number, "h2")
+    assert (answer["step"], answer["number"]) == ("publish", number + 1) and cloud.row()["step"] == "publish"
+    assert engine.handed_over(operation, number, "h2") is None, "it comes again"
+    assert len(cloud.asked) == 1, "it is not requested besides"
+
+
+def test_the_first_request_of_a_step_tells_what_it_is_and_a_repeated_one_does_not(cloud):
+    cloud.kind.told, told = ("work",), []
+    cloud.conductors[0].service.agents.operation_step = lambda ctx, host, uuid, operation_id, number, *more: told.append(more)
+    operation = cloud.begin()
+    cloud.conductors[0].run(operation)
+    cloud.later()
+    cloud.conductors[0].run(operation)
+    (first,), second = told
+    assert (first["step"], first["instance"]["uuid"], first["number"]) == ("work", UUID, cloud.row()["number"]) and second == ()

@@ -69,14 +69,14 @@ def test_the_target_is_another_host_whatever_was_asked_for_at_the_boot(placement
 
 
 def test_a_live_migration_whose_target_is_claimed_is_still_in_progress(placement, database):  # noqa: F811
-    """The conductor says that it is prepared only when the scheduler has answered; until then it can be shown, and aborted."""
+    """It is being prepared from then on, can be shown, and aborted."""
     with database.writer() as connection:
         migration = live_migrations.begin(connection, CTX, instances.find(connection, "s"), host=None, force=False, block=None)[1]
         attempt = instances.states_of(connection, "s")["attempt"]
     assert targets.claim(placement, "s", attempt, migration, None) == "b"
     with database.writer() as connection:
         assert live_migrations.in_progress(connection, "s")
-        assert live_migrations.ask(connection, migration, live_migrations.ABORT, (live_migrations.QUEUED,))
+        assert live_migrations.ask(connection, migration, live_migrations.ABORT, (live_migrations.PREPARING,))
 
 
 def test_a_resize_claims_what_the_new_flavor_takes(placement, database):  # noqa: F811

@@ -81,7 +81,7 @@ def agent(tmp_path, database):
     made.outgoing = tmp_path / "snapshots"
     made.outgoing.mkdir()
     made.tasks, made._guard, made._locks = Engine(Journal(tmp_path / "tasks")), threading.Lock(), weakref.WeakValueDictionary()
-    made.leaving = {}
+    made.last_steps = {}
     made.workers = Workers("compute-agent", {BUILD: BUILDS, IMAGE: IMAGES_AT_ONCE, DELETE: DELETES_AT_ONCE,
                                              OTHER: OTHERS_AT_ONCE})
     server = rpc.server(made.conf, AgentAPI, HOST, Manager(made), threads=ComputeAgent.rpc_threads)

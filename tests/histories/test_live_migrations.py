@@ -5,11 +5,11 @@ import os
 
 import pytest
 
-from common import server_states
+from common import errors, server_states
 from tests.histories import api, checks
 from tests.histories.test_crashes import active
 from tests.histories.test_migrations import go, harm, start
-from tests.histories.world import HOSTS
+from tests.histories.world import HOSTS, Peers
 
 ONE, TWO = HOSTS
 HARM = ("crash of one", "crash of two", "conductor killed", "all doubled", "all lost", "services away", "deleted", "reset",
@@ -74,8 +74,26 @@ def test_a_target_that_is_gone_for_long_is_not_waited_for(place):
             break
 
 
-def test_a_guest_that_is_found_running_on_the_target_is_there_while_the_source_is_gone(place):
-    """The source's agent is gone with its host as soon as the guest runs on the target, before it has told the conductor."""
+def test_a_guest_runs_on_the_target_only_when_the_database_says_that_it_is_there(place):
+    with place.world() as world:
+        uuid = active(world, own_port=True, volume=True)
+        world.wake(api.migrate_live(world, uuid))
+        while world.guests(TWO).get(uuid) != server_states.RUNNING:
+            assert go(world, 1)
+        assert world.row(uuid)["host"] == TWO
+        world.cut_power(ONE)
+        world.fall_silent(ONE)
+        world.settle()
+        checks.at_rest(world)
+        assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, TWO)
+
+
+def test_a_guest_that_is_found_running_on_the_target_is_there_while_the_source_is_gone(place, monkeypatch):
+    """The source's agent is gone with its host as soon as the guest runs on the target, before it has told the conductor. That
+    may happen where its target is of the release before."""
+    def too_old(*args):
+        raise errors.ServiceTooOld(part="compute-agent")
+    monkeypatch.setattr(Peers, "guest_moved", too_old)
     with place.world() as world:
         uuid = active(world, own_port=True, volume=True)
         world.wake(api.migrate_live(world, uuid))

@@ -94,7 +94,7 @@ class SimulatedAgent(ComputeAgent):
         self.outgoing = pathlib.Path(conf.state_path) / "snapshots"
         self.outgoing.mkdir(exist_ok=True, parents=True)
         self.tasks = TaskEngine(Journal(f"{conf.state_path}/tasks/compute"))
-        self.leaving: dict[str, tuple[str, int]] = {}
+        self.last_steps: dict = {}
         self.resuming, self.guests_known, self.stop_event = set(), threading.Event(), Stop()
         self.fence = Fence(self)
         self.heartbeat = Told(driver)
@@ -177,6 +177,14 @@ class Peers:
 
     def guest_arrived(self, *args):
         return self._call("guest_arrived", live.arrived, *args)
+
+    def guest_moved(self, ctx, host: str, uuid: str, operation_id: str, number: int):
+        here, work = self._call("guest_moved", live.moved, ctx, host, uuid, operation_id, number)
+        if work:
+            operations = Operations(self._world.agents[host])
+            self._world.run(lambda: operations.operation_step(ctx, uuid, operation_id, work["number"], work), host=host,
+                            subject=uuid, name=f"operation_step {uuid}")
+        return here
 
 
 class Targets:
