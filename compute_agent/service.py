@@ -7,7 +7,7 @@ import threading
 import weakref
 
 from common import context, errors, guest, rescue
-from common.server_states import ACTIVE, RESCUED
+from common.server_states import NOT_PAUSED, RESCUED
 from common.service import Service
 from common.tasks import Engine, Journal, Recovery
 from common.workers import Workers
@@ -164,8 +164,8 @@ class ComputeAgent(Service):
         self.driver.renew_secrets(self._connected(instance))
 
     def ensure_unpaused(self, instance: dict | None) -> None:
-        """Have the guest of a server that is active here go on, in case that it stands still for work that was interrupted."""
-        if instance is None or instance["host"] != self.conf.host or instance["vm_state"] != ACTIVE:
+        """Have the guest of a server that runs here go on, in case that it stands still for work that was interrupted."""
+        if instance is None or instance["host"] != self.conf.host or instance["vm_state"] not in NOT_PAUSED:
             return
         self.thaw(instance["uuid"])
 

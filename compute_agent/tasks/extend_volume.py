@@ -1,7 +1,7 @@
 """Make a guest see that one of its volumes was extended."""
 
 from common import errors
-from common.server_states import ACTIVE, RUNNING
+from common.server_states import NOT_PAUSED, RUNNING
 from compute_agent.tasks.reporting import ReportingTask, reason
 from compute_agent.tasks.volume_keys import volume_of
 
@@ -25,14 +25,14 @@ class ExtendVolume(ReportingTask):
         row = self.current(state)
         if row is None:
             return False
-        if row["vm_state"] != ACTIVE:
+        if row["vm_state"] not in NOT_PAUSED:
             state["running"] = False  # its owner has paused or stopped it since
         return any(d["attachment_id"] == state["attachment_id"] for d in row["block_devices"])
 
     def discard(self, state):
         """A deleted server has no guest; one that detached the volume may still be paused."""
         row = self.current(state)
-        if row is not None and row["vm_state"] == ACTIVE:
+        if row is not None and row["vm_state"] in NOT_PAUSED:
             self.thaw(state)
 
     def record_unreadable(self, task_id):

@@ -28,19 +28,32 @@ class AttachInterface(_InterfaceTask):
     steps = ("allocate", "plug", "record")
 
     def record_unreadable(self, uuid):
-        """Takes back what the server does not know of. A server that is gone, or on another host, has released its ports."""
+        """Takes back what the server does not know of."""
         with self.agent.lock(uuid):
-            row = self.current({"uuid": uuid})
+            row = self.agent.conductor.get_instance(self.agent.context(), uuid)
             if row is not None and row["task_state"]:
                 return False
-            known = {p["id"] for p in row["network_info"]} if row else set()
-            for port in server_resources.ports_of(self.agent.rest, uuid) if row else []:
-                if port["id"] not in known:
-                    self.agent.driver.detach_interface(uuid, port)
-                    own = server_resources.preexisting_ports(row)
-                    server_resources.release_port(self.agent.rest, port["id"], as_read=port,
-                                                  keep=server_resources.is_preexisting(port, own))
+            self._release_unknown(row)
             return True
+
+    def discard(self, state):
+        """The server has left this host. What moved with it are the ports that it knows of."""
+        self._release_unknown(self.agent.conductor.get_instance(self.agent.context(), state["uuid"]))
+
+    def _release_unknown(self, row: dict | None) -> None:
+        """Release ports that are bound to a server and not known to be its own, unless another host plugs one: it may just be
+        attaching it. Those of a server that is gone went with it.
+        """
+        if row is None:
+            return
+        own = server_resources.preexisting_ports(row)
+        known = {p["id"] for p in row["network_info"]} | own
+        for port in server_resources.ports_of(self.agent.rest, row["uuid"]):
+            if port["id"] not in known and port["binding:host_id"] in (self.agent.conf.host, ""):
+                if row["host"] == self.agent.conf.host:
+                    self.agent.driver.detach_interface(row["uuid"], port)
+                server_resources.release_port(self.agent.rest, port["id"], as_read=port,
+                                              keep=server_resources.is_preexisting(port, own))
 
     def _own(self, state) -> dict | None:
         """What was requested where it is a port that its owner made."""

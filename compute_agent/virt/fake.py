@@ -160,7 +160,8 @@ class FakeDriver(base.VirtDriver):
         self._set(uuid, power=server_states.PAUSED)
 
     def unpause(self, uuid):
-        self._set(uuid, power=server_states.RUNNING)
+        if self._read(uuid)["power"] == server_states.PAUSED:
+            self._set(uuid, power=server_states.RUNNING)
 
     def suspend(self, uuid):
         self._set(uuid, power=server_states.SHUTDOWN)

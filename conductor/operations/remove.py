@@ -1,7 +1,7 @@
 """Removal of what a host still has of a server's past, once that host is up."""
 
 from common import errors, server_resources
-from conductor.db import allocations, evacuations, hosts, live_migrations, operations, resizes, server_migrations
+from conductor.db import allocations, evacuations, hosts, instances, live_migrations, operations, resizes, server_migrations
 from conductor.operations import Job, Operation, Wait
 
 
@@ -35,9 +35,19 @@ class Remove(Operation):
         if not self.is_current(job):
             raise errors.Superseded()
 
+    @staticmethod
+    def _known(job: Job, ports: list[dict]) -> list[dict]:
+        """Those of the ports that the server knows of."""
+        if not ports:
+            return []
+        with job.service.db.reader() as connection:
+            row = instances.find(connection, job.uuid)
+        known = {p["id"] for p in row["network_info"]} if row else set()
+        return [p for p in ports if p["id"] in known]
+
     def rebind(self, job: Job) -> None:
         """Bind the host's ports to the server's own host again, first: the other host may never respond. If it binds a port late,
-        it finds that the port has changed.
+        it finds that the port has changed. A port that the server does not know of is left to the host, which was interrupted.
         """
         if job.instance is None or job.instance["host"] in (None, job.data["host"]):
             return
@@ -45,7 +55,7 @@ class Remove(Operation):
         found = [p for p in server_resources.ports_of(job.service.rest, job.uuid) if p["binding:host_id"] == job.data["host"]]
         if found:
             self._check(job)
-        for port in found:
+        for port in self._known(job, found):
             try:
                 server_resources.bind_port(job.service.rest, port, job.instance["host"])
             except errors.PreconditionFailed as error:

@@ -376,6 +376,25 @@ def test_an_interface_that_nobody_was_told_of_is_taken_back(world, at, own_port,
     assert len(world.row(uuid)["network_info"]) == (2 if broken and at == "interface_attached done" else 1)
 
 
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("leave", ["evacuate", "shelve"])
+def test_an_interface_that_nobody_was_told_of_does_not_stay_when_its_server_leaves(world, leave, broken):
+    uuid = active(world)
+    api.attach_interface(world, uuid, own_port=True)
+    world.go_to(world.deliver(), "PUT ports done")
+    world.crash(ONE)
+    if broken:
+        break_journal(world, "attach_interface")
+    if leave == "evacuate":
+        world.fall_silent(ONE)
+    getattr(api, leave)(world, uuid)
+    world.run_all()
+    world.settle()
+    checks.at_rest(world)
+    assert world.row(uuid)["host"] == (TWO if leave == "evacuate" else None)
+    assert not world.services.ports[own_port_of(world)]["device_id"]
+
+
 @pytest.mark.parametrize("at", ["detach_interface", "detach_interface done", "DELETE ports done", "interface_detached done"])
 def test_an_interface_goes_on_being_detached(world, at):
     uuid = active(world)
@@ -551,6 +570,26 @@ def test_a_late_report_of_a_detachment_leaves_what_was_attached_since(world):
     world.agents[ONE].conductor.interface_detached(context.service_context(), uuid, port, [], "")
     ends_well(world, uuid, ONE)
     assert interfaces(world, uuid, port)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_resized_guest_does_not_stand_still_for_an_extension_that_was_interrupted(world, broken):
+    world.fall_silent(TWO)
+    uuid = api.create(world, volume=True)
+    world.run_all()
+    api.resize(world, uuid)
+    world.settle()
+    host = world.row(uuid)["host"]
+    assert world.row(uuid)["vm_state"] == server_states.RESIZED
+    api.extend_volume(world, uuid)
+    world.go_to(world.deliver(), "pause done")
+    world.crash(host)
+    if broken:
+        path = next((world.path / host / "tasks" / "compute").glob("extend_volume-*.json"))
+        path.write_bytes(path.read_bytes()[:30])
+    world.settle()
+    checks.at_rest(world)
+    assert world.guests(host)[uuid] == server_states.RUNNING
 
 
 @pytest.mark.parametrize("what", ["snapshot", "extend_volume"])
