@@ -37,6 +37,8 @@ def values(kind) -> st.SearchStrategy:
         meta = next((m for m in arguments[1:] if isinstance(m, msgspec.Meta)), None)
         if meta and meta.pattern:
             return st.from_regex(meta.pattern, alphabet=st.characters(codec="ascii"))
+        if meta and meta.min_length is not None:
+            return _text(min_size=meta.min_length, max_size=meta.max_length)
         return st.integers(0, 10**6) if meta and meta.ge == 0 else values(arguments[0])
     if origin in (typing.Union, types.UnionType):
         return functools.reduce(operator.or_, (values(a) for a in arguments))
@@ -46,8 +48,12 @@ def values(kind) -> st.SearchStrategy:
         return st.lists(values(arguments[0]), max_size=2)
     if origin is dict:
         return st.dictionaries(values(arguments[0]), values(arguments[1]), max_size=2)
-    return {str: st.text(st.characters(codec="utf-8"), max_size=8), int: st.integers(-2**31, 2**31), bool: st.booleans(),
+    return {str: _text(max_size=8), int: st.integers(-2**31, 2**31), bool: st.booleans(),
             float: st.floats(allow_nan=False, allow_infinity=False), type(None): st.none(), Any: JSON}[kind]
+
+
+def _text(**sizes) -> st.SearchStrategy[str]:
+    return st.text(st.characters(codec="utf-8"), **sizes)
 
 
 def plain(kind) -> set:
