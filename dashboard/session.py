@@ -376,12 +376,14 @@ def _token(req, auth: dict) -> tuple[str, dict]:
 def log_out(req, session: Session) -> bool:
     """End the session: every token of its login is revoked. Returns False if identity could not be reached; in the
     dashboard the session has ended anyway."""
-    req.svc.ended.add(session)
+    req.svc.ended.note(session.id, session.expires_at)
     try:
         _revoke(req, session.token, path("/v3/auth/tokens", query={"chain": "true"}), session.context())
     except errors.ServiceUnavailable as error:
         LOG.error("the tokens of a logout could not be revoked, and are valid until they expire: %s", error.internal or error)
         return False
+    finally:
+        req.svc.ended.add(session)  # last: a bus that is away takes its time
     return True
 
 

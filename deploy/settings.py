@@ -44,9 +44,7 @@ def _check(file: str, section: str, option: str, value: str) -> None:
         try:
             conf.set_override(option, value, group=None if section == "DEFAULT" else section)
             known = True
-        except cfg.NoSuchOptError:
-            continue
-        except cfg.NoSuchGroupError:
+        except (cfg.NoSuchOptError, cfg.NoSuchGroupError):
             continue
         except ValueError as error:
             raise ValueError(f"--set {file}.{section}.{option}: {error}") from None

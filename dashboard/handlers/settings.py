@@ -48,7 +48,8 @@ def change_password(req):
             raise
         return _password_page(req, given, forms.Refused({"old_password": str(error) or "This is not your password."}))
     except errors.Error as error:
-        req.svc.throttle.forgive(counted)  # it is the new password that was refused, or nothing was tried
+        if error.status < 500:
+            req.svc.throttle.forgive(counted)  # it is the new password that was refused, or nothing was tried
         return _password_page(req, given, error)
     req.svc.throttle.forgive(counted)
     response = redirect(req, "/auth/login/", "The password was changed. Log in with the new one.")
