@@ -69,10 +69,19 @@ class HostSteps(LiveSteps):
             work[n] for n in ("uuid", "attempt", "data", "instance", "goes_on"))
 
     def check(self) -> None:
-        """:raises Superseded: the step is not wanted any more; even a server that stays on its host may have been evacuated"""
-        if not self.agent.conductor.is_step_current(self.ctx, self.operation_id, self.number):
+        """:raises Superseded: the step is not wanted any more"""
+        if not self.agent.conductor.is_step_current(self.ctx, self.operation_id, self.number) and not self._is_only_reset():
             raise errors.Superseded()
         self._asked_at = time.monotonic()
+
+    def _is_only_reset(self) -> bool:
+        """Whether the server never was to leave this host, and has not been evacuated from it: an operator has reset its state,
+        and without the rest of the step it would be left without a guest.
+        """
+        if "source" not in self.data or self.data["source"] != self.data.get("target"):
+            return False
+        row = self.agent.conductor.get_instance(self.ctx, self.uuid)
+        return row is not None and row["host"] == self.agent.conf.host and row["task_state"] is None
 
     def check_if_late(self) -> None:
         """As ``check``, if nobody was asked for a while."""
