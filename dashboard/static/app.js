@@ -272,7 +272,7 @@ document.addEventListener("change", (event) => {
 });
 
 function prepare() {
-  for (const part of document.querySelectorAll("label.all, [data-droppable]")) part.hidden = false;
+  for (const part of document.querySelectorAll("[data-droppable]")) part.hidden = false;
 }
 prepare();
 watch();
