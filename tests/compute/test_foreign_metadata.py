@@ -25,5 +25,5 @@ def test_what_cannot_be_read_is_left_out(monkeypatch, wrong):
     driver = types.SimpleNamespace(
         _capabilities=("", None), generation=lambda: "1", users=types.SimpleNamespace(on=True), virt_type="qemu",
         dedicated=KNOWN.dedicated, pinning=Pinning(),
-        connection=types.SimpleNamespace(call=lambda method, *arguments: domains))
-    assert LibvirtDriver._known(driver) is KNOWN and driver.pinning.free(KNOWN.dedicated) == {0, 1, 4, 5, 6, 7}
+        watched=types.SimpleNamespace(call=lambda method, *arguments: domains))
+    assert LibvirtDriver._read(driver) is KNOWN and driver.pinning.free(KNOWN.dedicated) == {0, 1, 4, 5, 6, 7}

@@ -25,6 +25,7 @@ class Domain:
         assert self.limits, "it is waited for without a limit"
         self.asked.append(what)
         if not self.answers:
+            libvirt.virResetLastError()  # an error that is made here would show what an earlier test left
             raise libvirt.libvirtError("Guest agent is not responding")
 
     def agentSetResponseTimeout(self, seconds: int, flags: int):

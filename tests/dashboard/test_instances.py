@@ -24,7 +24,9 @@ def status(browser, name: str) -> str:
 
 
 def until(browser, name: str, wanted: str) -> None:
-    wait_for(lambda: wanted in status(browser, name).split(), 20, what=f"{name} to be {wanted}")
+    """:param wanted: as the services spell it; pages show its words"""
+    words = f" {wanted.replace('_', ' ')} "
+    wait_for(lambda: words in f" {status(browser, name)} ", 20, what=f"{name} to be {wanted}")
 
 
 def settled(cloud, server: str, wanted: str) -> None:
