@@ -75,7 +75,7 @@ def test_two_guests_share_a_volume(real, address, first_server):
     here, there = devices[first_server["id"]], devices[second["id"]]
     for guest, device in ((address, here), (outside, there)):
         # Its kernel takes more than a second; a write before would make a file of that name.
-        wait_for(lambda: real.ssh(guest, f"test -b {device} && echo there || true"), 30, what=f"the guest to have {device}")
+        real.ssh(guest, f"until test -b {device}; do sleep 1; done")
     # Sectors that neither guest has read, so that neither answers from its cache.
     real.ssh(address, f"echo from-first | dd of={here} bs=4096 seek=1000 conv=fsync")
     assert "from-first" in real.ssh(outside, f"dd if={there} bs=4096 skip=1000 count=1")
