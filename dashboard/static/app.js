@@ -10,7 +10,10 @@ document.addEventListener("click", (event) => {
   if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
     event.preventDefault();
     closeMenus();
-    if (!dialog.open) dialog.returnTo = link.closest(".menu")?.querySelector("summary") ?? link;
+    if (!dialog.open) {
+      dialog.returnTo = link.closest(".menu")?.querySelector("summary") ?? link;
+      dialog.returnPlace = place(dialog.returnTo);
+    }
     htmx.ajax("GET", link.getAttribute("href"), { target: "#dialog-body", swap: "innerHTML" });
     return;
   }
@@ -68,7 +71,9 @@ document.addEventListener("keydown", (event) => {
 
 dialog.addEventListener("close", () => {
   body.replaceChildren();
-  if (dialog.returnTo?.isConnected) dialog.returnTo.focus();
+  // A refresh may have replaced it before the dialog came.
+  const left = dialog.returnTo?.isConnected ? dialog.returnTo : dialog.returnPlace && live()?.querySelector(dialog.returnPlace);
+  left?.focus();
 });
 
 document.addEventListener("htmx:afterSwap", (event) => {
