@@ -59,14 +59,18 @@ class Manager:
         if row is not None:
             self.service.notifier.notify(ctx, f"compute.instance.{what}", instances.notification_payload(row), error=error)
 
-    def _notify_current(self, ctx, what: str, uuid: str, *, error: bool = False) -> None:
-        """Tell of a server as it is now; all of the row is read only where somebody listens."""
-        with self.service.db.reader() as connection:
-            if self.service.notifier.on:
-                self._notify(ctx, what, self._find(connection, uuid), error=error)
-                return
-            # Not the caller's: an administrator acts on servers of other projects, whose pages are to be refreshed.
-            project = connection.execute(sa.select(TABLE.c.project_id).where(TABLE.c.uuid == uuid)).scalar()
+    def _notify_current(self, ctx, what: str, uuid: str, *, error: bool = False, project: str | None = None) -> None:
+        """Tell of a server as it is now; all of the row is read only where somebody listens.
+
+        :param project: the server's, if it is known. Not the caller's: an administrator acts on servers of other projects, whose
+            pages are to be refreshed
+        """
+        if self.service.notifier.on or project is None:
+            with self.service.db.reader() as connection:
+                if self.service.notifier.on:
+                    self._notify(ctx, what, self._find(connection, uuid), error=error)
+                    return
+                project = connection.execute(sa.select(TABLE.c.project_id).where(TABLE.c.uuid == uuid)).scalar()
         self.service.notifier.changed(ctx, f"compute.instance.{what}", {"project_id": project})
 
     def get_instance(self, ctx, uuid: str) -> dict | None:

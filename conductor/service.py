@@ -39,9 +39,9 @@ class Conductor(Service):
         except errors.ServiceUnavailable:
             return
 
-    def notify(self, ctx, what: str, uuid: str, *, error: bool = False) -> None:
-        """Send a notification about a server's current state."""
-        self.manager._notify_current(ctx, what, uuid, error=error)
+    def notify(self, ctx, what: str, uuid: str, *, error: bool = False, project: str | None = None) -> None:
+        """Send a notification about a server's current state. ``project``: the server's, if it is known"""
+        self.manager._notify_current(ctx, what, uuid, error=error, project=project)
 
     def local_delete(self, ctx, uuid: str) -> None:
         pending_work.local_delete(self, ctx, uuid)

@@ -5,9 +5,6 @@ from common.db import Database
 from network import roles
 from network.db import models, ports
 
-_UNBOUND = {"device_id": "", "device_owner": "", "relation": "", "binding_host_id": "", "binding_vif_type": "unbound",
-            "binding_profile": {}, "binding_migrating_to": "", "status": "DOWN"}
-
 
 def release_port(database: Database, port_id: str, server_id: str) -> None:
     """Delete the port of a server that is gone, or unbind it if its owner had created it. One that the server has no more is left
@@ -18,7 +15,7 @@ def release_port(database: Database, port_id: str, server_id: str) -> None:
             return
         if port["created_for_server"] is False:
             rows.update(connection, models.ports, port_id, {
-                **_UNBOUND, "revision_number": port["revision_number"] + 1, "updated_at": db.now()}, resource="Port")
+                **ports.unbound(), "revision_number": port["revision_number"] + 1, "updated_at": db.now()}, resource="Port")
         else:
             ports.release(connection, port_id)
             rows.delete(connection, models.ports, port_id, resource="Port")

@@ -114,7 +114,8 @@ class Engine:
             self._wake_others(job.uuid)
         if more is None and kind.notifications:
             forward = job.row["phase"] == FORWARD
-            self.service.notify(job.ctx, kind.notifications[0 if forward else 1], job.uuid, error=not forward)
+            self.service.notify(job.ctx, kind.notifications[0 if forward else 1], job.uuid, error=not forward,
+                                project=(job.instance or {}).get("project_id"))
 
     def _at_step(self, row: dict) -> dict:
         """The row of a new operation names no step."""
@@ -252,7 +253,8 @@ class Engine:
     @staticmethod
     def _events(connection, steps: list[Job], error: str | None = None) -> None:
         """Record steps of one operation as events of the server's action."""
-        for row in [job.row for job in steps[:1]]:
+        if steps:
+            row = steps[0].row
             actions.events(connection, row["request_id"], row["instance_uuid"], [{
                 "event": f"{row['kind']}_{job.method}", "host": (job.row["report"] or {}).get("host"),
                 "start": db.epoch(job.row["step_at"]), "finish": db.epoch(db.now()), "result": "Error" if error else "Success",

@@ -20,13 +20,17 @@ from network.db import addresses, groups, models
 PORTS = models.ports
 
 
+def unbound() -> dict:
+    """The columns of a port that no device has."""
+    return {"device_id": "", "device_owner": "", "relation": "", "created_for_server": False, "binding_host_id": "",
+            "binding_vif_type": "unbound", "binding_profile": {}, "binding_migrating_to": "", "status": "DOWN"}
+
+
 def new_port(values: dict) -> dict:
     """Every column of a port, from those given."""
     octets = [0xFA, 0x16, 0x3E, *(random.randrange(256) for _ in range(3))]
-    return {"mac_address": ":".join(f"{o:02x}" for o in octets), "admin_state_up": True, "status": "DOWN",
-            "device_id": "", "device_owner": "", "relation": "", "created_for_server": False, "binding_host_id": "",
-            "binding_vnic_type": "normal",
-            "binding_vif_type": "unbound", "binding_profile": {}, "binding_migrating_to": "", "port_security_enabled": True,
+    return {"mac_address": ":".join(f"{o:02x}" for o in octets), "admin_state_up": True,
+            **unbound(), "binding_vnic_type": "normal", "port_security_enabled": True,
             "allowed_address_pairs": [], "extra_dhcp_opts": [], "dns_name": "",
             **{k: v for k, v in values.items() if v is not None}}
 
