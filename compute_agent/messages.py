@@ -135,7 +135,8 @@ class OfferedDisks(TypedDict):
     """Of a running guest, ``guest`` is its definition, ``disk_bytes`` the size of its disk, which is not offered, and
     ``config_drive`` says whether that is.
 
-    ``sizes``: {name of a file that is offered: bytes}; without it from a host of the release before."""
+    ``ports``: the ids of the guest's ports. ``sizes``: {name of a file that is offered: bytes}. Each is missing from a host of an
+    earlier release."""
 
     disks: Disks
     offer: Offer
@@ -143,6 +144,7 @@ class OfferedDisks(TypedDict):
     guest: NotRequired[Annotated[Text, Added("1.7")]]
     disk_bytes: NotRequired[Annotated[Count, Added("1.7")]]
     config_drive: NotRequired[Annotated[bool, Added("1.7")]]
+    ports: NotRequired[Annotated[list[Id], Added("1.11")]]
 
 
 class IncomingMigration(TypedDict):

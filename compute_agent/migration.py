@@ -116,10 +116,16 @@ class HostSteps(LiveSteps):
         return offered, self.fetch(offered)
 
     def offered(self) -> dict:
-        """What the source offers. :raises StepFailed: it, or the conductor which it has asked, says that the step is outdated"""
+        """What the source offers.
+
+        :raises StepFailed: it, or the conductor which it has asked, says that the step is outdated
+        :raises ServiceUnavailable: the ports of its guest have changed since the server was read here
+        """
         found = self._attended(lambda work: self.agent.peers.offer_disks(
             self.ctx, self.data["source"], self.uuid, self.operation_id, self.number))
         self._asked_at = time.monotonic()
+        if set(found.get("ports", known := {p["id"] for p in self.instance["network_info"]})) != known:
+            raise errors.ServiceUnavailable(part=f"host {self.data['source']}, which has changed ports of instance {self.uuid}")
         return found
 
     def fetch(self, offered: dict) -> dict:
@@ -307,21 +313,37 @@ class HostSteps(LiveSteps):
         return {}
 
 
+def _step_of_target(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
+    """The step for which another host asks for disks, as ``OperationStep``.
+
+    It is read when nothing that began before the operation is under way here any more; what begins later sees the operation.
+    """
+    if agent.lock(uuid).locked():
+        raise errors.ServiceUnavailable(part=f"host {agent.conf.host}, which still works on instance {uuid}")
+    work = agent.conductor.begin_operation_step(ctx, operation_id, number)
+    step = work["step"] if work and work["uuid"] == uuid and work["data"]["source"] == agent.conf.host else None
+    if step not in ("receive", "prepare_live"):
+        raise errors.StepFailed(reason=f"No host is to fetch the disk of instance {uuid} now.")
+    return work
+
+
 def offer_disks(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
     """What another host needs to fetch a guest's disks from this one, as ``OfferedDisks``.
 
     ``disks`` is what ``driver.export_disks`` says, with the names of files in place of their paths.
 
     :raises StepFailed: this host is not asked for by an operation that is at that step, or the guest runs
+    :raises ServiceUnavailable: ports of the guest are still changed here, as was asked for before the operation began
     """
-    live, last = False, agent.last_steps.get(uuid)
+    work, last = None, agent.last_steps.get(uuid)
     if last is None or last.step != "stop" or not last.is_before(operation_id, number):
-        work = agent.conductor.begin_operation_step(ctx, operation_id, number)
-        step = work["step"] if work and work["uuid"] == uuid and work["data"]["source"] == agent.conf.host else None
-        if step not in ("receive", "prepare_live"):
-            raise errors.StepFailed(reason=f"No host is to fetch the disk of instance {uuid} now.")
-        live = step == "prepare_live"
-    described = agent.driver.describe_guest(uuid) if live else {"disks": agent.driver.export_disks(uuid)}
+        work = _step_of_target(agent, ctx, uuid, operation_id, number)
+    live = False
+    if work and work["step"] == "prepare_live":
+        live, described = True, agent.driver.describe_guest(uuid)
+        described["ports"] = [port["id"] for port in work["instance"]["network_info"]]
+    else:
+        described = {"disks": agent.driver.export_disks(uuid)}
     disks, files = described["disks"], {}
     for part in CACHED:
         if disks.get(part):

@@ -5,7 +5,7 @@ import logging
 
 from common import errors, images, server_resources
 from common.rest import path
-from common.server_states import DELETING, IMAGE_TASKS, PAUSED, POWER, RUNNING, STOPPED
+from common.server_states import DELETING, IMAGE_TASKS, OPERATION_TASKS, PAUSED, POWER, RUNNING, STOPPED
 from compute_agent.last_step import LastStep
 from compute_agent.messages import PasswordResult
 from compute_agent.migration import HostSteps
@@ -31,6 +31,18 @@ def _device(instance: dict | None, volume_id: str, device_id: str | None = None)
     """A server's device for a volume; where ``device_id`` says which was meant, no other that the volume has by now."""
     return next((d for d in (instance or {}).get("block_devices", []) if d["volume_id"] == volume_id and
                  device_id in (None, d["id"])), None)
+
+
+def _check_stays(instance: dict, host: str, action: str) -> None:
+    """A server's ports are not changed any more once it began to move: its other host may have read them.
+
+    :raises Conflict: it began to move, or has moved, since this was asked for
+    """
+    if instance["host"] != host:
+        raise errors.Conflict(f"Instance {instance['uuid']} has moved to another host. Try again.")
+    if instance["task_state"] in OPERATION_TASKS:
+        raise errors.InvalidState(action=action, resource="instance", id=instance["uuid"], attr="task_state",
+                                  state=instance["task_state"])
 
 
 class Operations:
@@ -303,8 +315,10 @@ class Operations:
     def attach_interface(self, ctx, uuid: str, request: dict) -> dict:
         agent = self.agent
         with agent.recovered_lock(uuid):
-            if agent.conductor.get_instance(ctx, uuid) is None:
+            instance = agent.conductor.get_instance(ctx, uuid)
+            if instance is None:
                 raise errors.NotFound(f"Instance {uuid} could not be found.")
+            _check_stays(instance, agent.conf.host, AttachInterface.name)
             if agent.tasks.leftover(AttachInterface.name, uuid):
                 raise errors.ServiceUnavailable(part=f"the network of host {agent.conf.host}")
             return agent.tasks.run(AttachInterface(agent), uuid, {"uuid": uuid, "request": request})["port"]
@@ -317,6 +331,13 @@ class Operations:
             if port is None or attach_id not in (None, port.get("attach_id", "")):
                 LOG.info("port %s is not one of instance %s, or was attached since it was to be detached", port_id, uuid)
                 return
-            self._run(DetachInterface(agent), port_id, {
+            task = DetachInterface(agent)
+            try:
+                _check_stays(instance, agent.conf.host, task.name)
+            except errors.Conflict as error:
+                task.started("unplug", {})
+                task.failed("unplug", error, {"uuid": uuid})
+                return
+            self._run(task, port_id, {
                 "uuid": uuid, "port": port, "keep": port_id in server_resources.preexisting_ports(instance)},
                 "port %s was not detached from %s", port_id, uuid)

@@ -43,7 +43,7 @@ class AgentAPI(Client):
         "1.8": "diagnostics, set_password and trigger_crash_dump are new.",
         "1.9": "power takes soft-delete and restore.",
         "1.10": "placement is new.",
-        "1.11": "guest_moved is new, and operation_step takes told."}
+        "1.11": "guest_moved is new, operation_step takes told, and the disks of running guests are offered with their ports."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:

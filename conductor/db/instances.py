@@ -130,6 +130,11 @@ def change(connection, row: dict, **values) -> dict:
     return rows.change(connection, TABLE, row, values, resource="instance", key="uuid")
 
 
+def is_volume_requested(row: dict) -> bool:
+    """Whether a host still has to attach or detach a volume of a server. :param row: with its block devices"""
+    return any(d["requested_action"] for d in row["block_devices"])
+
+
 def set_attachment(connection, uuid: str, volume_id: str, attachment_id: str) -> None:
     """Record the attachment through which the guest uses a volume."""
     rows.update_where(connection, DEVICES, {"attachment_id": attachment_id}, instance_uuid=uuid, volume_id=volume_id)

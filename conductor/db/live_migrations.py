@@ -6,7 +6,7 @@ The operation that ``conductor.operations.live`` runs, and the row in ``server_m
 import sqlalchemy as sa
 
 from common import db, errors, rows
-from conductor.db import hosts, machine, models, operations, server_migrations
+from conductor.db import hosts, machine, models, operations, resizes, server_migrations
 
 TABLE = models.server_migrations
 KIND, ACTION, TYPE = "live_migrate", "os-migrateLive", "live-migration"
@@ -32,7 +32,7 @@ def begin(connection, ctx, row: dict, *, host: str | None, force: bool, block: b
     return operations.begin(connection, ctx, KIND, row["uuid"], row["attempt"] + 1, {
         "migration": migration, "source": row["host"], "target": None, "requested_host": host, "force": force, "block": block,
         "has_disk": bool(row["image_meta"] or row["flavor"].get("local_disks")), "vm_state": row["vm_state"],
-        "volumes": bool(row["block_devices"])}), migration
+        **resizes.volumes_of(row)}), migration
 
 
 def in_progress(connection, uuid: str) -> list[dict]:

@@ -18,6 +18,15 @@ def columns_of(flavor: dict) -> dict:
     return {"flavor": {name: value for name, value in flavor.items() if name != "disk_gb"}, **part}
 
 
+def volumes_of(row: dict) -> dict:
+    """What an operation's data say of its server's volumes: "volumes", whether it has any; "volume_requested", whether its host
+    still attaches or detaches one. That is waited for, and no other is attached or detached until the operation ends.
+
+    :param row: as the transaction that begins the operation has read it, with its block devices
+    """
+    return {"volumes": bool(row["block_devices"]), "volume_requested": instances.is_volume_requested(row)}
+
+
 def begin(connection, ctx, row: dict, *, action: str, flavor: dict | None = None, host: str | None = None) -> str:
     """Begin a migration or resize; returns the id of the operation.
 
@@ -35,7 +44,7 @@ def begin(connection, ctx, row: dict, *, action: str, flavor: dict | None = None
     migration = server_migrations.begin(connection, ctx, row, kind, new)
     return operations.begin(connection, ctx, MIGRATE, row["uuid"], row["attempt"] + 1, {
         "action": action, "migration": migration, "source": row["host"], "target": None, "requested_host": host,
-        "vm_state": row["vm_state"], "volumes": bool(row["block_devices"]), "new": columns_of(new)})
+        "vm_state": row["vm_state"], **volumes_of(row), "new": columns_of(new)})
 
 
 def _begin_second(connection, ctx, row: dict, migration: dict | None, action: str, kind: str, status: str, also: dict) -> str:

@@ -35,8 +35,9 @@ class LiveMigrate(Move):
         return job.method == "migrate" and job.data["target"] == host
 
     def claim(self, job: Job) -> dict:
-        """Whether an operator has aborted it is asked in the next step, or while the scheduler is away."""
+        """Whether an operator has aborted it is asked in the next step, or while something is waited for."""
         try:
+            self._wait_for_volumes(job)
             return self._claim(job)
         except errors.ServiceUnavailable:
             with job.service.db.reader() as connection:

@@ -69,6 +69,20 @@ class Move(Resize):
         """Attachments change only with the host, and of servers that have any."""
         return step in ("connect", "disconnect") and (_stays(job) or not job.data.get("volumes", True))
 
+    @staticmethod
+    def _wait_for_volumes(job: Job) -> None:
+        """The host that a server leaves first attaches and detaches what it was asked to before: the other host attaches what the
+        server has when it begins, and then all attachments to the former one end.
+
+        :raises ServiceUnavailable: it has not done so yet
+        """
+        if not job.data.get("volume_requested"):
+            return
+        with job.service.db.reader() as connection:
+            row = instances.find(connection, job.uuid)
+        if row is not None and instances.is_volume_requested(row):
+            raise errors.ServiceUnavailable(part=f"host {row['host']}, which still attaches or detaches a volume")
+
     def stop(self, job: Job) -> Wait:
         return job.ask(job.data[self.origin])
 
@@ -122,6 +136,7 @@ class Migrate(Move):
         return job.row["step"] == "copy" or job.row["step"] == "stop" and _stays(job)
 
     def claim(self, job: Job) -> dict:
+        self._wait_for_volumes(job)
         data = job.data
         target = job.service.scheduler.claim_target(job.ctx, job.uuid, job.row["attempt"], data["migration"],
                                                     data["requested_host"])

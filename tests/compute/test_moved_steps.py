@@ -1,6 +1,7 @@
 """What a host does for an operation of its server, or what is left of it."""
 
 import contextlib
+import threading
 import types
 
 import pytest
@@ -29,16 +30,19 @@ def test_what_is_left_of_a_deleted_server_is_removed_and_reported():
     (("o", 4, "stop"), False), (("o", 3, "stop"), True), (("other", 4, "stop"), True), (("o", 4, "migrate_live"), True),
     (None, True)])
 def test_a_disk_is_offered_without_a_question_only_in_the_step_after_the_guest_was_stopped(tmp_path, left, asks):
-    disk, asked = tmp_path / "disk", []
+    disk, asked, lock = tmp_path / "disk", [], threading.Lock()
     disk.write_bytes(b"x")
     agent = types.SimpleNamespace(
-        conf=types.SimpleNamespace(host="a", my_ip="127.0.0.1"), last_steps={"s": LastStep(*left, None)} if left else {},
+        conf=types.SimpleNamespace(host="a", my_ip="127.0.0.1"), lock=lambda uuid: lock,
+        last_steps={"s": LastStep(*left, None)} if left else {},
         conductor=types.SimpleNamespace(begin_operation_step=lambda ctx, *step: asked.append(step)),
         driver=types.SimpleNamespace(export_disks=lambda uuid: {"disk": str(disk), "local": []}))
     if asks:
         with pytest.raises(errors.StepFailed, match="No host is to fetch the disk"):
             migration.offer_disks(agent, context.service_context(), "s", "o", 5)
         assert asked == [("o", 5)]
+        with lock, pytest.raises(errors.ServiceUnavailable, match="still works on"):
+            migration.offer_disks(agent, context.service_context(), "s", "o", 5)
         return
     assert migration.offer_disks(agent, context.service_context(), "s", "o", 5)["sizes"] == {"disk": 1}
 
