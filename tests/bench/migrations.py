@@ -82,7 +82,8 @@ def faults() -> list[Fault]:
     found = []
     for kind, operation in KINDS.items():
         back = operation.steps[:operation.steps.index("start") + 1] if "start" in operation.undoable else ()
-        for phase, steps in ((FORWARD, operation.steps), (UNDO, back)):
+        forward = [step for step in operation.steps if step not in operation.idle]  # which are over with the step before
+        for phase, steps in ((FORWARD, forward), (UNDO, back)):
             found += [Fault(kind, phase, step, what) for step in steps for what in WHATS
                       if what != "fail" or (kind, phase, step) in FAILS]
     return found
@@ -246,6 +247,7 @@ class Campaign:
         :raises AssertionError: something is not as it must be, or TimeoutError
         """
         self.missed, self.errors = [], []
+        self.mover.wait_usable()  # what broke a host before has been repaired, but it may not have said so
         of = {kind: [f for f in chosen if f.kind == kind] for kind in KINDS}
         _, here, _ = self.mover.state(self.server)
         there = OTHER if here == self.mover.first else self.mover.first

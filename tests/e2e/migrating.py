@@ -10,6 +10,7 @@ import time
 import sqlalchemy as sa
 
 from common.periodic import wait_for
+from conductor.db import models as compute
 from deploy import lab, processes
 from deploy.audit import Auditor
 
@@ -46,6 +47,13 @@ class Mover:
         """(status, host, task state)"""
         shown = self.call("GET", f"/servers/{server['id']}")["server"]
         return shown["status"], shown["OS-EXT-SRV-ATTR:host"], shown["OS-EXT-STS:task_state"]
+
+    def wait_usable(self) -> None:
+        """Until each host says that its hypervisor works: a server may be placed on it."""
+        def unusable() -> list[str]:
+            with self.dbs["compute"].reader() as connection:
+                return [n.host for n in connection.execute(sa.select(compute.compute_nodes)) if n.facts.get("unusable")]
+        wait_for(lambda: not unusable(), REACHED_S, every_s=0.2, what="the hypervisors of all hosts")
 
     def act(self, server: dict, action: str, *ends: tuple, timeout_s: float = 120) -> tuple:
         """Do it, and wait until it has ended in one of these ways."""
@@ -91,9 +99,8 @@ class Mover:
 
     def step(self) -> tuple | None:
         """(kind, phase, step) of the operation that is under way, of the conductor's own record."""
-        from conductor.db import models
         with self.dbs["compute"].reader() as connection:
-            c = models.operations.c
+            c = compute.operations.c
             found = connection.execute(sa.select(c.kind, c.phase, c.step).where(c.kind.not_in(("remove", "destroy")))).first()
         return tuple(found) if found else None
 
