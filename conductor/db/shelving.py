@@ -80,13 +80,20 @@ def drop_image(connection, ctx, uuid: str, image_id: str | None, host: str | Non
         operations.begin(connection, ctx, DROP_IMAGE, uuid, 0, {"image_id": image_id, "host": host})
 
 
-def reserved(connection, uuid: str, found: dict[str, str]) -> None:
-    """A server's volumes are reserved for it, and no host has them: {volume id: attachment id}. One that was still being attached
-    is attached when the server is unshelved."""
+def reserved(connection, uuid: str, found: dict[str, str], gone: dict[str, str | None]) -> None:
+    """A server's volumes are reserved for it, and no host has them. No host does what was requested of one any more: a volume that
+    was still being attached is attached when the server is unshelved, and one that was to be detached is free.
+
+    :param found: {volume id: attachment id}
+    :param gone: {id of a device that the server has no more: why it was not attached, or None where it was to be detached}
+    """
     for volume_id, attachment_id in found.items():
         instances.set_attachment(connection, uuid, volume_id, attachment_id)
-    rows.update_where(connection, models.block_devices, {"requested_action": None, "requested_at": None}, instance_uuid=uuid,
-                      requested_action="attach")
+    for device in rows.select(connection, models.block_devices, id=list(gone), instance_uuid=uuid) if gone else ():
+        rows.delete_where(connection, models.block_devices, id=device["id"])
+        if gone[device["id"]]:
+            actions.failed(connection, device["request_id"], uuid, gone[device["id"]])
+    rows.update_where(connection, models.block_devices, {"requested_action": None, "requested_at": None}, instance_uuid=uuid)
 
 
 def unshelved(connection, ctx, uuid: str) -> None:

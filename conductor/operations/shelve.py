@@ -26,18 +26,29 @@ LOG = logging.getLogger(__name__)
 
 def _leave(job: Job, host: str) -> dict:
     """Reserve the server's volumes anew and end all other attachments, so that a host that is late finds none, and unbind the
-    server's ports from the host. Repeatable; returns {"attachments": {volume id: attachment id}}.
+    server's ports from the host. A volume that was to be detached is free then: there is no host any more that could do it.
+    Repeatable.
 
+    :returns: {"attachments": {volume id: attachment id}, "gone": {device id: why its volume was not attached, or None where it was
+        to be detached}}
     :raises Superseded: the operation is not at this step any more
     """
     with job.service.db.reader() as connection:
         row = instances.find(connection, job.uuid)
-    kept = {}
+    kept, gone = {}, {}
     for device in row["block_devices"] if row else []:
         try:
-            kept[device["volume_id"]] = reserve_anew(job, device["volume_id"], device["attachment_id"])
-        except errors.NotFound:
-            LOG.warning("volume %s of instance %s is gone", device["volume_id"], job.uuid)
+            if device["requested_action"] == "detach":
+                _free(job, device, gone, None)
+            else:
+                kept[device["volume_id"]] = reserve_anew(job, device["volume_id"], device["attachment_id"])
+        except (errors.NotFound, errors.BadRequest) as error:
+            if device["attachment_id"] is None:
+                _free(job, device, gone, f"Volume {device['volume_id']} could not be attached: {error}")
+            elif isinstance(error, errors.BadRequest):
+                raise
+            else:
+                LOG.warning("volume %s of instance %s is gone", device["volume_id"], job.uuid)
     for port in server_resources.ports_of(job.service.rest, job.uuid):
         if port["binding:host_id"] == host:
             job.check()
@@ -45,7 +56,17 @@ def _leave(job: Job, host: str) -> dict:
                 server_resources.bind_port(job.service.rest, port, "")
             except errors.PreconditionFailed as error:
                 raise errors.Superseded() from error
-    return {"attachments": kept}
+    return {"attachments": kept, "gone": gone}
+
+
+def _free(job: Job, device: dict, gone: dict, reason: str | None) -> None:
+    """The server is not to have a volume any more. :param gone: see ``_leave``"""
+    found = server_resources.attachments_of(job.service.rest, job.uuid, volume_id=device["volume_id"])
+    job.check()
+    for each in found:
+        server_resources.end_attachment(job.service.rest, each)
+    LOG.info("volume %s is detached from instance %s, which leaves its host", device["volume_id"], job.uuid)
+    gone[device["id"]] = reason
 
 
 class Shelving(Operation):
@@ -126,7 +147,7 @@ class Offload(Shelving):
         return _leave(job, job.data["host"])
 
     def finished(self, connection, job: Job) -> None:
-        shelving.reserved(connection, job.uuid, job.data["attachments"])
+        shelving.reserved(connection, job.uuid, job.data["attachments"], job.data.get("gone", {}))
         allocations.release(connection, job.uuid)
         if job.data.get("left"):  # it was down: what it has is removed when it is back
             resizes.remove_from(connection, job.ctx, job.uuid, job.data["host"])
@@ -195,7 +216,7 @@ class Unshelve(Unshelving):
         return _leave(job, job.data["target"])
 
     def record_undo_connect(self, connection, job: Job) -> None:
-        shelving.reserved(connection, job.uuid, job.data["attachments"])
+        shelving.reserved(connection, job.uuid, job.data["attachments"], job.data.get("gone", {}))
 
     def build(self, job: Job) -> Wait:
         return job.ask_or_fail(job.data["target"])

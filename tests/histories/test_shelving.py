@@ -2,7 +2,8 @@
 
 import pytest
 
-from common import server_states
+from common import context, server_states
+from conductor.db import actions
 from tests.histories import api, checks
 from tests.histories.test_crashes import active
 from tests.histories.test_migrations import HARM, POINTS, go, harm, sample, start
@@ -101,3 +102,57 @@ def test_one_reservation_is_made_however_long_the_host_of_the_volumes_is_away(pl
         world.settle()
         checks.at_rest(world)
         assert world.row(uuid)["vm_state"] == server_states.SHELVED_OFFLOADED
+
+
+def leave(world, uuid: str) -> None:
+    """Shelve a server whose host knows of nothing else that was requested of it."""
+    world.mail.clear()
+    world.wake(api.shelve(world, uuid))
+    for _ in range(10):
+        world.run_all()
+        world.pass_of_operations()
+    assert world.row(uuid)["vm_state"] == server_states.SHELVED_OFFLOADED
+
+
+def test_a_volume_that_was_to_be_detached_is_free_when_its_server_leaves_its_host(place):
+    with place.world() as world:
+        uuid = active(world, volume=True)
+        (device,) = world.row(uuid)["block_devices"]
+        api.detach_volume(world, uuid)
+        leave(world, uuid)
+        world.settle()
+        checks.at_rest(world)
+        assert not world.row(uuid)["block_devices"] and world.services.volumes[device["volume_id"]]["status"] == "available"
+
+
+@pytest.mark.parametrize("status", ["available", "error", None])
+def test_a_volume_that_was_to_be_attached_is_reserved_if_it_can_be_when_its_server_leaves_its_host(place, status):
+    """None: it was deleted."""
+    with place.world() as world:
+        uuid = active(world)
+        api.attach_volume(world, uuid)
+        (device,) = world.row(uuid)["block_devices"]
+        volume = world.services.volumes[device["volume_id"]]
+        volume["status"] = status
+        if status is None:
+            del world.services.volumes[device["volume_id"]]
+        leave(world, uuid)
+        attached = [d["attachment_id"] for d in world.row(uuid)["block_devices"]]
+        assert attached == ([] if status != "available" else list(world.services.attachments))
+        volume["status"] = "available" if status == "error" else volume["status"]
+        world.settle()
+        checks.at_rest(world)
+
+
+def test_the_request_whose_volume_could_not_be_reserved_has_failed(place):
+    with place.world() as world:
+        uuid = active(world)
+        with world.db.writer() as connection:
+            actions.start(connection, context.Context(request_id="r"), uuid, "attach_volume")
+        api.attach_volume(world, uuid)
+        (device,) = world.row(uuid)["block_devices"]
+        world.services.volumes[device["volume_id"]]["status"] = "error"
+        leave(world, uuid)
+        with world.db.reader() as connection:
+            assert actions.find(connection, uuid, "r")["message"] == \
+                f"Volume {device['volume_id']} could not be attached: it is error"
