@@ -164,12 +164,12 @@ class LiveSteps:
         shared as they were read before.
         """
         agent, instance = self.agent, self.instance
-        as_read = [agent.ports.existing(instance["network_info"])]
+        as_read = [agent.ports.existing(instance)]
         offered = self.offered()
         agent.incomings.close(self.uuid)
         agent.driver.destroy(self.uuid)
         cached = self.fetch(offered)
-        ports, shown = agent.ports.share(instance["network_info"], check=self.check, as_read=as_read)
+        ports, shown = agent.ports.share(instance, check=self.check, as_read=as_read)
         self.shared_ports = ports, shown
         volumes, attachments = self.attached_beside()
         self.check_if_late()
@@ -240,7 +240,7 @@ class LiveSteps:
         else:
             self._restore_if_lost()
         agent.incomings.close(self.uuid)
-        agent.ports.move(self.instance["network_info"], check=self.check, as_read=self._ports)
+        agent.forget_ports(self.instance, agent.ports.move(self.instance, check=self.check, as_read=self._ports))
         for device in self.instance["block_devices"]:
             if device["attachment_id"]:
                 agent.volumes.complete(device["attachment_id"])

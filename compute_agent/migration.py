@@ -107,7 +107,7 @@ class HostSteps(LiveSteps):
         self.agent.driver.import_disks(self.instance, offered["disks"], cached)
         if self._goes_on:
             with contextlib.suppress(errors.ServiceUnavailable):  # then the next step reads them, and asks
-                self._ports.append(self.agent.ports.existing(self.instance["network_info"]))
+                self._ports.append(self.agent.ports.existing(self.instance))
         return {}
 
     def fetch_for(self) -> tuple[dict, dict]:
@@ -181,7 +181,8 @@ class HostSteps(LiveSteps):
     def _connected(self) -> tuple[list, list, dict]:
         """(ports, volumes as for the driver, {volume id: attachment id}) of the server, all of them on this host."""
         agent, instance = self.agent, self.instance
-        ports = agent.ports.move(instance["network_info"], check=self.check, multiqueue=has_queues(instance), as_read=self._ports)
+        ports = agent.ports.move(instance, check=self.check, multiqueue=has_queues(instance), as_read=self._ports)
+        agent.forget_ports(instance, ports)
         volumes, attachments = self.attached_beside()
         return ports, volumes, attachments
 
@@ -287,7 +288,8 @@ class HostSteps(LiveSteps):
     def reconnect(self, *, first_boot: bool = False) -> dict:
         """The guest, with its ports and the volumes that are reserved for it."""
         agent, instance = self.agent, self.instance
-        ports = agent.ports.move(instance["network_info"], check=self.check, multiqueue=has_queues(instance))
+        ports = agent.ports.move(instance, check=self.check, multiqueue=has_queues(instance))
+        agent.forget_ports(instance, ports)
         volumes, devices = [], [device for device in instance["block_devices"] if device["attachment_id"]]
         for device in devices:
             self.check()

@@ -145,16 +145,16 @@ class Ports:
             port["security_groups"] = groups
         return self.rest.request("POST", "network", path("/v2.0/ports"), body={"port": port}, timeout_s=60)["port"]
 
-    def move(self, network_info: list[dict], *, check: Check, multiqueue: bool | None = None,
+    def move(self, instance: dict, *, check: Check, multiqueue: bool | None = None,
              as_read: list | None = None) -> list[dict]:
-        """Bind a server's ports to this host, whichever had them; returns those that still exist.
+        """Bind a server's ports to this host, whichever had them; returns those that it still has.
 
         :param check: as of ``build``
         :param multiqueue: whether the guest that is to be started has several queues; None: it runs, and has what it has
         :param as_read: at most one result of ``existing``, after which the caller has checked; it is taken out
         :raises StepFailed: the network service refuses, or could not plug a port
         """
-        return self._refused_is_failure(self._move_once, network_info, check, multiqueue, as_read)
+        return self._refused_is_failure(self._move_once, instance, check, multiqueue, as_read)
 
     def _refused_is_failure(self, work, *args):
         try:
@@ -164,31 +164,33 @@ class Ports:
                 raise
             raise errors.StepFailed(reason=f"The network service refused a port: {error}") from error
 
-    def existing(self, network_info: list[dict]) -> tuple[list[dict], list[dict]]:
-        """Those of a server's ports that still exist: as its network_info has them, and as the network service shows them."""
-        found, now = [], []
-        for known in network_info:
-            try:
-                now.append(self.rest.request("GET", "network", path("/v2.0/ports/{id}", known["id"]))["port"])
-            except errors.NotFound:
-                LOG.warning("port %s is gone; its guest moves without it", known["id"])
-                continue
-            found.append(known)
-        return found, now
+    def existing(self, instance: dict) -> tuple[list[dict], list[dict]]:
+        """Those of a server's ports that it still has: as its network_info has them, and as the network service shows them.
 
-    def have_other_queues(self, network_info: list[dict], multiqueue: bool) -> bool:
+        A detachment that was interrupted on another host may have deleted one, or given it back to its owner, who may have
+        given it to another server.
+        """
+        known = instance["network_info"]
+        now = {p["id"]: p for p in server_resources.ports_of(self.rest, instance["uuid"])} if known else {}
+        found = [port for port in known if port["id"] in now]
+        if len(found) < len(known):
+            LOG.warning("instance %s has no longer the ports %s: its guest is made without them", instance["uuid"],
+                        sorted({p["id"] for p in known} - set(now)))
+        return found, [now[port["id"]] for port in found]
+
+    def have_other_queues(self, instance: dict, multiqueue: bool) -> bool:
         """Whether a guest would find ports with one queue where it has several, or the reverse."""
-        return any(server_resources.as_queues(port, multiqueue) for port in self.existing(network_info)[1])
+        return any(server_resources.as_queues(port, multiqueue) for port in self.existing(instance)[1])
 
-    def _as_read(self, network_info: list[dict], check: Check, as_read: list | None) -> tuple[list[dict], list[dict]]:
+    def _as_read(self, instance: dict, check: Check, as_read: list | None) -> tuple[list[dict], list[dict]]:
         if as_read:
             return as_read.pop()
-        found = self.existing(network_info)
+        found = self.existing(instance)
         check()
         return found
 
-    def _move_once(self, network_info: list[dict], check: Check, multiqueue: bool | None, as_read: list | None) -> list[dict]:
-        found, now = self._as_read(network_info, check, as_read)
+    def _move_once(self, instance: dict, check: Check, multiqueue: bool | None, as_read: list | None) -> list[dict]:
+        found, now = self._as_read(instance, check, as_read)
         for port in now:
             queues = {} if multiqueue is None else server_resources.as_queues(port, multiqueue)
             if not self._is_bound_here(port) or queues:
@@ -206,15 +208,15 @@ class Ports:
         except errors.NotFound:
             raise errors.PreconditionFailed() from None
 
-    def share(self, network_info: list[dict], *, check: Check, as_read: list | None = None) -> tuple[list[dict], list[dict]]:
+    def share(self, instance: dict, *, check: Check, as_read: list | None = None) -> tuple[list[dict], list[dict]]:
         """As ``move``, but the server's host keeps the ports too: a guest that runs there is coming here.
 
         :returns: as ``existing``, as they are then
         """
-        return self._refused_is_failure(self._share_once, network_info, check, as_read)
+        return self._refused_is_failure(self._share_once, instance, check, as_read)
 
-    def _share_once(self, network_info: list[dict], check: Check, as_read: list | None) -> tuple[list[dict], list[dict]]:
-        found, now = self._as_read(network_info, check, as_read)
+    def _share_once(self, instance: dict, check: Check, as_read: list | None) -> tuple[list[dict], list[dict]]:
+        found, now = self._as_read(instance, check, as_read)
         shared = []
         for port in now:
             if not self._is_bound_here(port) and port["binding:profile"].get(server_resources.MIGRATING_TO) != self.host:
@@ -223,30 +225,23 @@ class Ports:
             shared.append(port)
         return found, shared
 
-    def plug(self, network_info: list[dict], *, check: Check, multiqueue: bool) -> list[dict]:
-        """Have this host's network agent build ports that exist: taps, filters, DHCP; returns those that still do.
+    def plug(self, instance: dict, *, check: Check, multiqueue: bool) -> list[dict]:
+        """Have this host's network agent build a server's ports: taps, filters, DHCP; returns those that it still has.
 
         :param check: as of ``build``; ``multiqueue``: as of ``move``
         :raises ServiceUnavailable: one could not be plugged
         """
-        return self._retry_on_conflict(self._plug_once, network_info, check, multiqueue)
+        return self._retry_on_conflict(self._plug_once, instance, check, multiqueue)
 
-    def _plug_once(self, network_info: list[dict], check: Check, multiqueue: bool) -> list[dict]:
-        found = []
-        for known in network_info:
-            where = path("/v2.0/ports/{id}", known["id"])
-            try:
-                as_read = self.rest.request("GET", "network", where)["port"]
-                check()
-                body = {"port": {"binding:host_id": self.host, **server_resources.as_queues(as_read, multiqueue)}}
-                port = self.rest.request("PUT", "network", where, body=body, headers=server_resources.if_match(as_read),
-                                         timeout_s=60)["port"]
-            except errors.NotFound:
-                LOG.warning("port %s is gone; its guest is built without it", known["id"])
-                continue
+    def _plug_once(self, instance: dict, check: Check, multiqueue: bool) -> list[dict]:
+        found, now = self.existing(instance)
+        for as_read in now:
+            check()
+            body = {"port": {"binding:host_id": self.host, **server_resources.as_queues(as_read, multiqueue)}}
+            port = self._as_was_read(self.rest.request, "PUT", "network", path("/v2.0/ports/{id}", as_read["id"]), body=body,
+                                     headers=server_resources.if_match(as_read), timeout_s=60)["port"]
             if not self._is_plugged(port):
                 raise errors.ServiceUnavailable(part=f"the network of host {self.host}")
-            found.append(known)
         return found
 
     def network_info(self, ports: list[dict], wanted: list[dict], *, subnets: bool = False) -> list[dict]:

@@ -199,10 +199,10 @@ class ComputeAgent(Service):
         """
         volumes, many = self._connected(instance), has_queues(instance)
         drive = self.config_drive(instance, first_boot=first_boot)
-        replug = (first_boot or many) and self.ports.have_other_queues(instance["network_info"], many)
+        replug = (first_boot or many) and self.ports.have_other_queues(instance, many)
         self.driver.destroy(instance["uuid"])
         if replug:
-            self.ports.move(instance["network_info"], check=lambda: self._check_here(instance), multiqueue=many)
+            self.ports.move(instance, check=lambda: self._check_here(instance), multiqueue=many)
         self.driver.spawn(instance, self.plugged(instance), volumes, drive)
 
     def plugged(self, instance: dict) -> list[dict]:
@@ -221,10 +221,20 @@ class ComputeAgent(Service):
                 self.log.info("instance %s: its taps are not made again yet: %s", instance["uuid"], error)
 
     def _plug(self, instance: dict) -> list[dict]:
-        ports = self.ports.plug(instance["network_info"], check=lambda: self._check_here(instance),
-                                multiqueue=has_queues(instance))
+        ports = self.ports.plug(instance, check=lambda: self._check_here(instance), multiqueue=has_queues(instance))
         self._check_here(instance)
+        self.forget_ports(instance, ports)
         return ports
+
+    def forget_ports(self, instance: dict, found: list[dict]) -> None:
+        """Have the server's row forget ports that it no longer has, because the host that detached them could not say so.
+
+        :param found: those that it has, of its network_info
+        """
+        has = {port["id"] for port in found}
+        for port in instance["network_info"]:
+            if port["id"] not in has:
+                self.conductor.interface_detached(self.context(), instance["uuid"], port["id"], [], port.get("attach_id", ""))
 
     @staticmethod
     def as_rescued(instance: dict) -> dict:

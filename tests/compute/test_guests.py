@@ -323,12 +323,12 @@ def test_the_network_of_a_guest_is_back_before_the_guest():
 
     class Ports:
         @staticmethod
-        def plug(found, *, check, multiqueue):
+        def plug(instance, *, check, multiqueue):
             check()
             order.append("ports")
             if away:
                 raise errors.ServiceUnavailable(part="the network of host node1")
-            return found
+            return instance["network_info"]
     made = ComputeAgent.__new__(ComputeAgent)
     made.ports = Ports()
     made.rebuild_guest = lambda row: order.append(row["network_info"])

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from common import context, errors, server_states
 from conductor.db import evacuations, models, server_migrations
 from tests.histories import api, checks
-from tests.histories.test_crashes import active
+from tests.histories.test_crashes import active, build
 from tests.histories.test_migrations import POINTS, STRIDE, go, harm, moving, start
 from tests.histories.world import HOSTS, World
 
@@ -189,6 +189,29 @@ def test_what_was_in_progress_on_a_dead_host_does_not_keep_its_server_there(worl
     world.settle()
     checks.at_rest(world)
     assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, TWO)
+
+
+@pytest.mark.parametrize("port", ["the server's", "its owner's", "another server's by now"])
+def test_a_port_that_was_being_detached_does_not_come_along(world, port):
+    """The host died when it had given the port back, and before it could say so."""
+    uuid, other = active(world, own_port=port != "the server's"), api.create(world)
+    world.finish(build(world, other, TWO))
+    detached = next(p["id"] for p in world.services.ports.values() if p["device_id"] == uuid and (
+        port == "the server's" or p.get("name") == "own"))
+    api.detach_interface(world, uuid, detached)
+    world.go_to(world.deliver(), "DELETE ports done" if port == "the server's" else "PUT ports done")
+    lose(world, "dead")
+    if port == "another server's by now":
+        api.attach_interface(world, other, own_port=True, port_id=detached)
+        world.finish(world.deliver())
+    world.wake(api.evacuate(world, uuid))
+    end(world)
+    world.settle()
+    checks.at_rest(world)
+    row = world.row(uuid)
+    assert (row["vm_state"], row["host"]) == (server_states.ACTIVE, TWO)
+    assert detached not in [p["id"] for p in row["network_info"]] + [n.get("port") for n in row["requested_networks"]]
+    assert (detached in [p["id"] for p in world.row(other)["network_info"]]) == (port == "another server's by now")
 
 
 def test_a_migration_in_progress_ends_where_the_server_is_evacuated(world):
