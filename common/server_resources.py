@@ -147,6 +147,15 @@ def complete_attachment(rest, attachment_id: str) -> None:
                  body={"os-complete": {}})
 
 
+def waiting_images(rest, uuid: str, project_id: str) -> list[dict]:
+    """The images that are to be filled from a server's disk.
+
+    Only those of the server's project: anybody can put any server's id into the properties of an image, and would get its disk.
+    """
+    query = path("/v2/images", query={"instance_uuid": uuid, "owner": project_id, "status": "in:queued,saving"})
+    return [image for image in rest.request("GET", "image", query)["images"] if image["owner"] == project_id]
+
+
 def drop_image(rest, image_id: str) -> None:
     """Delete an image. Repeatable. :raises Forbidden: it is protected"""
     try:

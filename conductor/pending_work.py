@@ -7,7 +7,6 @@ import time
 import sqlalchemy as sa
 
 from common import db, periodic, rows, server_resources
-from common.rest import path
 from common.server_states import BUILDING, DELETING, IMAGE_TASKS, OPERATION_TASKS, POWER, SPAWNING
 from conductor.db import deletion, hosts, instances, models
 
@@ -92,10 +91,7 @@ class PendingWorkReconciler(periodic.Periodic):
 
     def _snapshot(self, ctx, row: dict, up: bool) -> None:
         """Send the snapshot again if its image is still queued, or fail it if the image is gone."""
-        # Filtered by the server's project: anybody can put any server's id into the properties of an image, and would get its
-        # disk.
-        query = path("/v2/images", query={"instance_uuid": row["uuid"], "owner": row["project_id"], "status": "in:queued,saving"})
-        found = [i for i in self.service.rest.request("GET", "image", query)["images"] if i["owner"] == row["project_id"]]
+        found = server_resources.waiting_images(self.service.rest, row["uuid"], row["project_id"])
         waiting = [i for i in found if i["status"] == "queued"]
         if waiting and up:
             self.service.agents.snapshot(ctx, row["host"], row["uuid"], waiting[0]["id"])

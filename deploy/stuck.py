@@ -4,13 +4,14 @@ import dataclasses
 import datetime
 
 from common import db, server_states
-from conductor.db import operations, resizes, shelving, state_counts
+from conductor.db import evacuations, operations, resizes, shelving, state_counts
 from deploy.bus import OF_HOSTS, Queue
 from deploy.overview import COMPUTE_AGENT, NETWORK_AGENT, STUCK_S, VOLUME_AGENT, Agent, Overview
 
 # The daemon, and its queue, that places a resource of this kind on a host.
 _PLACED_BY = {"server": "scheduler", "volume": "volume-scheduler", "snapshot": "volume-scheduler"}
-_OF_PAST = (resizes.REMOVE, resizes.REMOVE_KEPT, shelving.DROP_IMAGE)  # operations that no server waits for
+# Operations that no server waits for.
+_OF_PAST = (resizes.REMOVE, resizes.REMOVE_KEPT, shelving.DROP_IMAGE, evacuations.DROP_WAITING)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,10 +5,10 @@ changes it before it starts a guest. Each of them sees what the other has writte
 """
 
 from common import db, errors, rows
-from common.server_states import ACTIVE, STOPPED
+from common.server_states import ACTIVE, IMAGE_TASKS, STOPPED
 from conductor.db import hosts, instances, machine, operations, resizes, server_migrations
 
-EVACUATE = "evacuate"
+EVACUATE, DROP_WAITING = "evacuate", "drop_waiting_images"
 
 
 def begin(connection, ctx, uuid: str, *, host: str | None, force: bool, stopped: bool, down_time_s: int) -> str:
@@ -20,6 +20,7 @@ def begin(connection, ctx, uuid: str, *, host: str | None, force: bool, stopped:
     :raises InvalidState: the server's state does not allow it
     :raises BadRequest: its host is up
     """
+    before = instances.states_of(connection, uuid)
     machine.begin(connection, uuid, "evacuate", request_id=ctx.request_id)
     row = instances.find(connection, uuid)
     assert row is not None  # locked by this transaction
@@ -29,6 +30,8 @@ def begin(connection, ctx, uuid: str, *, host: str | None, force: bool, stopped:
     service = hosts.lock_service(connection, source)
     if service is not None and hosts.is_up(service, down_time_s):
         raise errors.BadRequest(f"Compute service of {source} is still in use.")
+    if before is not None and before["task_state"] in IMAGE_TASKS:  # whoever was to fill the image may never be back
+        operations.begin(connection, ctx, DROP_WAITING, uuid, 0, {"project_id": row["project_id"], "before": db.iso(db.now())})
     resizes.leave(connection, ctx, uuid)
     flavor = {**row["flavor"], "disk_gb": row["disk_gb"]}
     migration = server_migrations.begin(connection, ctx, row, "evacuation", flavor, server_migrations.ACCEPTED)

@@ -81,11 +81,11 @@ def drop_image(connection, ctx, uuid: str, image_id: str | None, host: str | Non
 
 
 def reserved(connection, uuid: str, found: dict[str, str], gone: dict[str, str | None]) -> None:
-    """A server's volumes are reserved for it, and no host has them. No host does what was requested of one any more: a volume that
-    was still being attached is attached when the server is unshelved, and one that was to be detached is free.
+    """A server's volumes are reserved for it, and no host has them, or does what was requested of them. One that was still being
+    attached is attached when the server is unshelved, and one that was to be detached is free.
 
     :param found: {volume id: attachment id}
-    :param gone: {id of a device that the server has no more: why it was not attached, or None where it was to be detached}
+    :param gone: {id of a device that the server has no more: why it was not attached, or None if it was to be detached}
     """
     for volume_id, attachment_id in found.items():
         instances.set_attachment(connection, uuid, volume_id, attachment_id)

@@ -1,9 +1,9 @@
 """Evacuation: a server of a host that is down is rebuilt on another host, with its volumes and ports."""
 
-from common import db, errors
+from common import db, errors, images, server_resources
 from common.server_states import ERROR, EVACUATION_SPAWNING
 from conductor.db import actions, allocations, evacuations, instances, machine, resizes, server_migrations
-from conductor.operations import Job, Wait
+from conductor.operations import Job, Operation, Wait
 from conductor.operations.resize import Resize, end_attachments
 
 
@@ -83,3 +83,24 @@ class Evacuate(Resize):
         state = {"vm_state": ERROR} if self._has_moved(job) else {}
         machine.fail(connection, job.uuid, "evacuate", attempt=job.row["attempt"], fault=machine.fault(error), **state)
         actions.failed(connection, job.row["request_id"], job.uuid, error)
+
+
+class DropWaitingImages(Operation):
+    """Deletes the images that a host was to fill from a server's disk when the server was evacuated from it."""
+
+    kind = evacuations.DROP_WAITING
+    of_attempt = False
+    steps = ("delete",)
+
+    def is_current(self, job: Job) -> bool:
+        return True
+
+    def delete(self, job: Job) -> None:
+        """Not those of a later request, which may be of the same second: nothing is in progress on the server when they are read.
+        One whose data came meanwhile is left alone.
+        """
+        if job.instance and job.instance["task_state"] is not None:
+            raise errors.ServiceUnavailable(part=f"instance {job.uuid}, on which work is in progress,")
+        for image in server_resources.waiting_images(job.service.rest, job.uuid, job.data["project_id"]):
+            if image["created_at"] <= job.data["before"]:
+                images.drop_unfilled(job.service.rest, image["id"])

@@ -29,8 +29,8 @@ def _leave(job: Job, host: str) -> dict:
     server's ports from the host. A volume that was to be detached is free then: there is no host any more that could do it.
     Repeatable.
 
-    :returns: {"attachments": {volume id: attachment id}, "gone": {device id: why its volume was not attached, or None where it was
-        to be detached}}
+    :returns: {"attachments": {volume id: attachment id}, "gone": {device id: why its volume was not attached; None: it was to be
+        detached}}
     :raises Superseded: the operation is not at this step any more
     """
     with job.service.db.reader() as connection:

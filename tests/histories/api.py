@@ -75,7 +75,8 @@ def snapshot(world: World, uuid: str) -> None:
     host, image = world.row(uuid)["host"], world.services.new_id("9")
     with world.db.writer() as connection:
         machine.begin(connection, uuid, "image_snapshot")
-    world.services.images[image] = {"id": image, "instance_uuid": uuid, "owner": "p", "status": "queued"}
+    world.services.images[image] = {"id": image, "instance_uuid": uuid, "owner": "p", "status": "queued",
+                                    "created_at": db.iso(db.now())}
     world.mail.append((host, "snapshot", (uuid, image)))
 
 
@@ -221,7 +222,7 @@ def shelve(world: World, uuid: str) -> str:
         operation_id = shelving.shelve(connection, context.service_context(), instances.find(connection, uuid), image_id)
     if image_id:
         world.services.images[image_id] = {"id": image_id, "instance_uuid": uuid, "owner": "p", "status": "queued",
-                                           "of_shelved": True}
+                                           "of_shelved": True, "created_at": db.iso(db.now())}
     return operation_id
 
 

@@ -191,6 +191,30 @@ def test_what_was_in_progress_on_a_dead_host_does_not_keep_its_server_there(worl
     assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, TWO)
 
 
+@pytest.mark.parametrize("at", ["", "pause", "pause done"])
+def test_an_image_that_the_host_was_to_fill_is_deleted(world, at):
+    """Also if the host never knew of it. Not that of another server, or of another request."""
+    uuid, other = active(world), active(world)
+    api.snapshot(world, uuid)
+    message, (filled,) = world.mail.pop(), world.services.images
+    api.snapshot(world, other)
+    kept = set(world.services.images) - {filled}
+    world.mail.clear()
+    if at:
+        world.mail.append(message)
+        world.go_to(world.deliver(), at)
+    lose(world, "dead")
+    world.wake(api.evacuate(world, uuid))
+    end(world)
+    assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, TWO)
+    api.snapshot(world, uuid)
+    later = set(world.services.images) - kept
+    go(world, 100)
+    assert set(world.services.images) == kept | later - {filled}
+    world.settle()
+    assert world.services.images[(later - {filled}).pop()]["status"] == "active"
+
+
 @pytest.mark.parametrize("port", ["the server's", "its owner's", "another server's by now"])
 def test_a_port_that_was_being_detached_does_not_come_along(world, port):
     """The host died when it had given the port back, and before it could say so."""
