@@ -74,6 +74,22 @@ class Remove(Operation):
             self._check(job)
         for each in found:
             server_resources.end_attachment(job.service.rest, each)
+        with job.service.db.reader() as connection:
+            known, row = hosts.is_known(connection, job.data["host"]), instances.find(connection, job.uuid)
+        if row is not None and not known:
+            self._release_unknown(job, row)
+
+    def _release_unknown(self, job: Job, row: dict) -> None:
+        """Release the ports that the host was attaching when it went down, since it was deleted and will not do so."""
+        server = {p["id"] for p in row["network_info"]}
+        for port in server_resources.ports_of(job.service.rest, job.uuid):
+            if port["binding:host_id"] == job.data["host"] and port["id"] not in server:
+                self._check(job)
+                keep = server_resources.is_preexisting(port, server_resources.preexisting_ports(row))
+                try:
+                    server_resources.release_port(job.service.rest, port["id"], keep=keep, as_read=port)
+                except errors.PreconditionFailed as error:
+                    raise errors.Superseded() from error
 
     def finished(self, connection, job: Job) -> None:
         if "migration" in job.data:

@@ -191,6 +191,25 @@ def test_what_was_in_progress_on_a_dead_host_does_not_keep_its_server_there(worl
     assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, TWO)
 
 
+@pytest.mark.parametrize("own_port", [False, True])
+def test_a_port_that_was_being_attached_is_given_back_if_the_host_is_deleted(world, own_port):
+    """It will never do so itself."""
+    uuid = active(world)
+    before = [p["id"] for p in world.services.ports.values()]
+    api.attach_interface(world, uuid, own_port=own_port)
+    world.go_to(world.deliver(), "PUT ports done" if own_port else "POST ports done")
+    lose(world, "dead")
+    world.wake(api.evacuate(world, uuid))
+    end(world)
+    with world.db.writer() as connection:
+        for table in (models.services, models.compute_nodes):
+            connection.execute(sa.delete(table).where(table.c.host == ONE))
+    for _ in range(5):
+        go(world, 20)
+    assert [p["id"] for p in world.services.ports.values() if p["device_id"]] == before and not world.operations_left()
+    assert [p["device_id"] for p in world.services.ports.values() if p["id"] not in before] == ([""] if own_port else [])
+
+
 @pytest.mark.parametrize("at", ["", "pause", "pause done"])
 def test_an_image_that_the_host_was_to_fill_is_deleted(world, at):
     """Also if the host never knew of it. Not that of another server, or of another request."""
