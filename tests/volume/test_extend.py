@@ -111,6 +111,19 @@ def test_the_whole_volume_counts_against_the_limit_of_one(service, size, text):
     assert facts(service) == ("in-use", 1, 1)
 
 
+def test_a_server_that_is_on_its_way_to_another_host_is_told(service):
+    """Its guest runs where it was, and the volume is already reserved for where it goes."""
+    with service.db.writer() as connection:
+        (used,) = connection.execute(models.attachments.select()).mappings().all()
+        connection.execute(models.attachments.delete())
+        reserved = {**used, "id": VOLUME, "attach_status": "reserved", "connection_info": {}}
+        connection.execute(models.attachments.insert(), [reserved, used])
+    begin(service)
+    extend(service)
+    assert facts(service) == ("extending", 3, 3) and service.rest.request.call_args.kwargs["body"]["events"][0][
+        "server_uuid"] == SERVER
+
+
 def test_a_second_one_meanwhile_is_refused(service):
     begin(service)
     with pytest.raises(errors.BadRequest, match="status must be"):

@@ -50,12 +50,13 @@ class ExtendVolume(VolumeTask):
             self.service.notify("volume.resize.end", {**row, "status": "in-use" if server else "available"})
 
     def _row_and_server(self, volume_id: str) -> tuple[dict | None, str | None]:
-        """The volume, and the server that uses it through an export."""
+        """The volume, and the server that uses it through an export. On its way to another host it may have one more, or a
+        reservation."""
         v, a = models.volumes, models.attachments
         with self.service.db.reader() as connection:
             row = rows.one(connection, sa.select(v).where(v.c.id == volume_id))
-            held = rows.one(connection, sa.select(a).where(a.c.volume_id == volume_id))
-        return row, held["instance_uuid"] if held and held["connection_info"] else None
+            held = rows.select(connection, a, volume_id=volume_id)
+        return row, next((each["instance_uuid"] for each in held if each["connection_info"]), None)
 
     def _notify_compute(self, server: str, volume_id: str) -> bool:
         """Whether the compute service accepted the event; False if there is no such server, or it has no host.
