@@ -13,7 +13,7 @@ TRIES = 4  # until something that is asked of a server is not refused
 MAX_SERVERS = 2  # so that what happens meets
 # Of others nobody asks again: their users see what is left, and ask.
 TRUNCATED = ("build", "terminate", "attach_volume", "detach_volume", "attach_interface", "image_snapshot")
-# What happens next, and how often, in histories of four kinds.
+# What happens next, and how often, in histories of five kinds.
 _USUAL = {"create": 12, "delete": 5, "operate": 14, "step": 26, "deliver": 18, "late": 4, "lost": 3, "doubled": 4, "crash": 5,
           "restart": 8, "fail_over": 3, "resend": 8, "recover": 3, "orphans": 2, "operations": 8, "conductor": 2,
           "extensions": 2, "again": 4}
@@ -22,6 +22,7 @@ KINDS = {
     "mixed": {**_USUAL, "silence": 4, "speak": 4, "outage": 5, "give_up": 4, "truncate": 2, "power_cut": 2},
     "given up": {**_USUAL, "operate": 3, "give_up": 14, "speak": 4, "recover": 6, "power_cut": 3},
     "broken": {**_USUAL, "delete": 8, "outage": 14, "crash": 10, "restart": 14, "truncate": 6, "power_cut": 4},
+    "moved": {**_USUAL, "evacuate": 8, "live": 8, "silence": 2, "speak": 8, "outage": 2, "operations": 14, "all": 4},
 }
 
 
@@ -204,6 +205,36 @@ class History:
         if self.world.actors:
             self._go_on(self.world.actors[-1])
         return f"{row['uuid']} on {row['host']}"
+
+    def _evacuate(self):
+        """An operator finds a host down. It may only be cut off, and is heard of again at any time."""
+        row = self._any_of([r for r in self.world.rows() if r["host"]])
+        if row is None:
+            return None
+        how = self.random.choice(("cut off", "agent killed", "dead"))
+        if how == "dead":
+            self.world.cut_power(row["host"])
+        elif how == "agent killed":
+            self.world.crash(row["host"])
+        self.world.fall_silent(row["host"])
+        self.world.troubled = True
+        try:
+            api.evacuate(self.world, row["uuid"])
+        except errors.Error as error:
+            return f"of {row['uuid']} from {row['host']}, {how}, is refused: {error}"
+        return f"{row['uuid']} from {row['host']}, {how}"
+
+    def _live(self):
+        """An operator migrates a server while it runs, or aborts that."""
+        uuid = self._server()
+        if uuid is None:
+            return None
+        what = self.random.choice((api.migrate_live, api.migrate_live, api.abort_live))
+        try:
+            what(self.world, uuid)
+        except errors.Error:
+            return None
+        return f"{what.__name__} {uuid}"
 
     def _operations(self):
         self.world.pass_of_operations()
