@@ -49,7 +49,10 @@ def _leave(job: Job, host: str) -> dict:
                 raise
             else:
                 LOG.warning("volume %s of instance %s is gone", device["volume_id"], job.uuid)
-    for port in server_resources.ports_of(job.service.rest, job.uuid):
+    ports = server_resources.ports_of(job.service.rest, job.uuid)
+    if row:
+        _forget_ports(job, row, {port["id"] for port in ports})
+    for port in ports:
         if port["binding:host_id"] == host:
             job.check()
             try:
@@ -57,6 +60,13 @@ def _leave(job: Job, host: str) -> dict:
             except errors.PreconditionFailed as error:
                 raise errors.Superseded() from error
     return {"attachments": kept, "gone": gone}
+
+
+def _forget_ports(job: Job, row: dict, found: set[str]) -> None:
+    """Have the server's row forget the ports that the host had given back, but could not say so."""
+    for port in row["network_info"]:
+        if port["id"] not in found:
+            job.service.endpoint().interface_detached(job.ctx, job.uuid, port["id"], [], port.get("attach_id", ""))
 
 
 def _free(job: Job, device: dict, gone: dict, reason: str | None) -> None:

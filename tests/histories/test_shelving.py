@@ -144,6 +144,25 @@ def test_a_volume_that_was_to_be_attached_is_reserved_if_it_can_be_when_its_serv
         checks.at_rest(world)
 
 
+@pytest.mark.parametrize("own_port", [False, True])
+def test_a_port_that_was_given_back_is_not_the_servers_when_that_is_shelved(place, own_port):
+    """Its host was killed before it could say so, and has lost its journal."""
+    with place.world() as world:
+        uuid = active(world, own_port=own_port)
+        port = next(p["id"] for p in world.services.ports.values() if (p.get("name") == "own") == own_port)
+        api.detach_interface(world, uuid, port)
+        world.go_to(world.deliver(), "PUT ports done" if own_port else "DELETE ports done")
+        world.crash(ONE)
+        for path in (world.path / ONE / "tasks" / "compute").glob("*.json"):
+            path.unlink()
+        world.boot_host(ONE)
+        leave(world, uuid)
+        world.settle()
+        checks.at_rest(world)
+        row = world.row(uuid)
+        assert port not in [p["id"] for p in row["network_info"]] + [n.get("port") for n in row["requested_networks"]]
+
+
 def test_the_request_whose_volume_could_not_be_reserved_has_failed(place):
     with place.world() as world:
         uuid = active(world)
