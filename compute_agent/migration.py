@@ -243,7 +243,7 @@ class HostSteps(LiveSteps):
         for device in self.instance["block_devices"]:
             if device["attachment_id"]:
                 attachment_id, info = self.agent.volumes.connect_beside(
-                    self.uuid, device["volume_id"], device["device_name"], check=self.check)
+                    self.uuid, device["volume_id"], device["device_name"], former=device["attachment_id"], check=self.check)
                 attachments[device["volume_id"]] = attachment_id
                 volumes.append({**{k: device[k] for k in ("volume_id", "device_name", "boot_index")}, "info": info})
         return volumes, attachments

@@ -65,18 +65,20 @@ class Volumes:
                     raise errors.StepFailed(reason=f"Volume {volume_id} could not be connected: {error}") from error
         return made["attachment"]["id"], seal_chap(self.vault, made["attachment"]["connection_info"])
 
-    def connect_beside(self, uuid: str, volume_id: str, device: str, *, check: Check) -> tuple[str, dict]:
+    def connect_beside(self, uuid: str, volume_id: str, device: str, *, former: str, check: Check) -> tuple[str, dict]:
         """As ``connect``, besides the attachment of the source host of a migration.
 
+        :param former: that attachment, which the server's row has
         :raises StepFailed: the volume cannot be attached
+        :raises ServiceUnavailable: not yet, since it is being extended
         """
         own = server_resources.attachments_of(self.rest, uuid, volume_id=volume_id, attached_host=self.connector["host"])
         check()
         if own:
             return own[0], self.info(own[0], device)
         try:
-            made = self._request("POST", path("/v3/attachments"), {"attachment": {
-                "volume_uuid": volume_id, "instance_uuid": uuid, "connector": {**self.connector, "mountpoint": device}}})
+            made = self._made_beside({"volume_uuid": volume_id, "instance_uuid": uuid, "connector": {
+                **self.connector, "mountpoint": device}}, former)
         except (errors.BadRequest, errors.NotFound, errors.Conflict) as error:
             raise errors.StepFailed(reason=f"Volume {volume_id} could not be connected: {error}") from error
         try:
@@ -85,6 +87,19 @@ class Volumes:
             server_resources.end_attachment(self.rest, made["attachment"]["id"])
             raise
         return made["attachment"]["id"], seal_chap(self.vault, made["attachment"]["connection_info"])
+
+    def _made_beside(self, wanted: dict, former: str) -> dict:
+        """The source host may have been killed when it had attached the volume, and before it could complete that."""
+        try:
+            return self._request("POST", path("/v3/attachments"), {"attachment": wanted})
+        except errors.BadRequest:
+            status = self._request("GET", path("/v3/volumes/{id}", wanted["volume_uuid"]))["volume"]["status"]
+            if status == "extending":
+                raise errors.ServiceUnavailable(part=f"volume {wanted['volume_uuid']}, which is being extended,") from None
+            if status not in ("reserved", "attaching"):
+                raise
+        self.complete(former)
+        return self._request("POST", path("/v3/attachments"), {"attachment": wanted})
 
     def release(self, instance: dict, *, check: Check | None) -> None:
         """End the attachments of a server's volumes: all of them, or without ``check`` those alone that are this host's.

@@ -191,6 +191,26 @@ def test_what_was_in_progress_on_a_dead_host_does_not_keep_its_server_there(worl
     assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, TWO)
 
 
+@pytest.mark.parametrize("work", [api.attach_volume, api.extend_volume])
+def test_a_volume_comes_along_that_is_being_attached_or_extended(world, work):
+    """The host died when it had done that, and before it could say so to the volume service, which does not wait for ever."""
+    uuid = active(world, volume=True)
+    work(world, uuid)
+    world.go_to(world.deliver(), "attached done" if work == api.attach_volume else "pause done")
+    lose(world, "dead")
+    world.wake(api.evacuate(world, uuid))
+    for _ in range(3):
+        go(world, 20)
+    for volume in world.services.volumes.values():
+        volume["status"] = "in-use" if volume["status"] == "extending" else volume["status"]
+    end(world)
+    row = world.row(uuid)
+    assert (row["vm_state"], row["host"], len(row["block_devices"])) == (
+        server_states.ACTIVE, TWO, 2 if work == api.attach_volume else 1)
+    world.settle()
+    checks.at_rest(world)
+
+
 @pytest.mark.parametrize("own_port", [False, True])
 def test_a_port_that_was_being_attached_is_given_back_if_the_host_is_deleted(world, own_port):
     """It will never do so itself."""
