@@ -5,7 +5,17 @@ import logging
 import sqlalchemy as sa
 
 from common import batches, context, db, db_errors, errors, rows
-from common.server_states import ACTIONS, BUILD_TASKS, BUILDING, NETWORKING, SCHEDULING, SPAWNING
+from common.server_states import (
+    ACTIONS,
+    BUILD_TASKS,
+    BUILDING,
+    EVACUATION_TASKS,
+    NETWORKING,
+    RESIZE_FINISH,
+    RESIZE_MIGRATED,
+    SCHEDULING,
+    SPAWNING,
+)
 from conductor.db import (
     actions,
     allocations,
@@ -31,6 +41,15 @@ TABLE, DEVICES = models.instances, models.block_devices
 def _is_attachment(port: dict, port_id: str, attach_id: str | None) -> bool:
     """Whether a port in network_info is the one that is meant, attached when it is meant; see ``rpcapi.AttachId``."""
     return port["id"] == port_id and attach_id in (None, port.get("attach_id", ""))
+
+
+# While another host gets ready what the server had when that began, and takes it over.
+_LEAVING = (*EVACUATION_TASKS, RESIZE_MIGRATED, RESIZE_FINISH)
+
+
+def _has_left(row: dict, host: str | None) -> bool:
+    """Whether a server is not on the host that reports, or is leaving it; see ``rpcapi.OfHost``."""
+    return host is not None and (row["host"] != host or row["task_state"] in _LEAVING)
 
 
 class Manager:
@@ -218,66 +237,82 @@ class Manager:
         return self.service.db.transact(heartbeats.write, reports, self.service.conf.compute.default_availability_zone)
 
     def attached(self, ctx, uuid: str, volume_id: str, attachment_id: str, events: list, device: str | None = None,
-                 attempt: int | None = None) -> bool:
+                 attempt: int | None = None, host: str | None = None) -> bool:
         wanted = [DEVICES.c.instance_uuid == uuid, DEVICES.c.volume_id == volume_id]
         if device is not None:
             wanted.append(DEVICES.c.id == device)
         if attempt is not None:
             wanted.append(sa.exists().where(TABLE.c.uuid == uuid, *machine.of_attempt(attempt)))
         with self.service.db.writer() as connection:
+            if self._left(connection, uuid, host):
+                return False
             done = connection.execute(sa.update(DEVICES).where(*wanted).values(
                 attachment_id=attachment_id, requested_action=None, requested_at=None))
             actions.events(connection, ctx.request_id, uuid, events)
         return done.rowcount > 0
 
-    def detach_failed(self, ctx, uuid: str, volume_id: str, message: str, events: list, device: str | None = None) -> None:
+    def detach_failed(self, ctx, uuid: str, volume_id: str, message: str, events: list, device: str | None = None,
+                      host: str | None = None) -> None:
         wanted = [DEVICES.c.instance_uuid == uuid, DEVICES.c.volume_id == volume_id]
         if device is not None:
             wanted.append(DEVICES.c.id == device)
         with self.service.db.writer() as connection:
+            if self._left(connection, uuid, host):
+                return
             connection.execute(sa.update(DEVICES).where(*wanted).values(requested_action=None, requested_at=None))
             actions.events(connection, ctx.request_id, uuid, events)
             actions.failed(connection, ctx.request_id, uuid, message)
 
-    def kept(self, ctx, uuid: str, volume_id: str, message: str, events: list, device: str | None = None) -> None:
-        self.detach_failed(ctx, uuid, volume_id, message, events, device)
+    def kept(self, ctx, uuid: str, volume_id: str, message: str, events: list, device: str | None = None,
+             host: str | None = None) -> None:
+        self.detach_failed(ctx, uuid, volume_id, message, events, device, host)
 
-    def detached(self, ctx, uuid: str, device: str, message: str | None, events: list) -> None:
+    def detached(self, ctx, uuid: str, device: str, message: str | None, events: list, host: str | None = None) -> None:
         with self.service.db.writer() as connection:
+            if self._left(connection, uuid, host):
+                return
             connection.execute(sa.delete(DEVICES).where(DEVICES.c.id == device, DEVICES.c.instance_uuid == uuid))
             actions.events(connection, ctx.request_id, uuid, events)
             if message:
                 actions.failed(connection, ctx.request_id, uuid, message)
 
-    def interface_attached(self, ctx, uuid: str, port: dict, own: dict | None, events: list) -> bool:
+    def interface_attached(self, ctx, uuid: str, port: dict, own: dict | None, events: list, host: str | None = None) -> bool:
         with self.service.db.writer() as connection:
-            row = self._locked_networks(connection, uuid)
+            row = self._locked_networks(connection, uuid, host)
             if row is not None:
-                known = any(_is_attachment(p, port["id"], port.get("attach_id", "")) for p in row.network_info)
-                others = [p for p in row.network_info if p["id"] != port["id"]]
-                owned = own is None or any(n.get("port") == own["port"] for n in row.requested_networks)
+                known = any(_is_attachment(p, port["id"], port.get("attach_id", "")) for p in row["network_info"])
+                others = [p for p in row["network_info"] if p["id"] != port["id"]]
+                owned = own is None or any(n.get("port") == own["port"] for n in row["requested_networks"])
                 connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(
-                    network_info=row.network_info if known else [*others, port],
-                    requested_networks=row.requested_networks if owned else [*row.requested_networks, own]))
+                    network_info=row["network_info"] if known else [*others, port],
+                    requested_networks=row["requested_networks"] if owned else [*row["requested_networks"], own]))
             actions.events(connection, ctx.request_id, uuid, events)
         return row is not None
 
-    def interface_detached(self, ctx, uuid: str, port_id: str, events: list, attach_id: str | None = None) -> None:
+    def interface_detached(self, ctx, uuid: str, port_id: str, events: list, attach_id: str | None = None,
+                           host: str | None = None) -> None:
         with self.service.db.writer() as connection:
-            row = self._locked_networks(connection, uuid)
+            row = self._locked_networks(connection, uuid, host)
             if row is not None:
-                left = [p for p in row.network_info if not _is_attachment(p, port_id, attach_id)]
+                left = [p for p in row["network_info"] if not _is_attachment(p, port_id, attach_id)]
                 wanted = {p["id"] for p in left}
                 connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(
                     network_info=left, requested_networks=[
-                        n for n in row.requested_networks if n.get("port") != port_id or port_id in wanted]))
+                        n for n in row["requested_networks"] if n.get("port") != port_id or port_id in wanted]))
             actions.events(connection, ctx.request_id, uuid, events)
 
     @staticmethod
-    def _locked_networks(connection, uuid: str):
-        """Locks the row, because updates of the network service are merged into the same list."""
-        return connection.execute(sa.select(TABLE.c.network_info, TABLE.c.requested_networks).where(
-            TABLE.c.uuid == uuid).with_for_update()).first()
+    def _locked_networks(connection, uuid: str, host: str | None) -> dict | None:
+        """Locks the row, because updates of the network service are merged into the same list. None: it is gone, or has left this
+        host."""
+        row = rows.find(connection, TABLE, uuid, key="uuid")
+        return None if row is None or _has_left(row, host) else row
+
+    @staticmethod
+    def _left(connection, uuid: str, host: str | None) -> bool:
+        """Whether a server has left the host that reports. If not, it stays until the transaction ends."""
+        row = rows.find(connection, TABLE, uuid, key="uuid") if host is not None else None
+        return row is not None and _has_left(row, host)
 
     def network_changed(self, ctx, uuid: str, network_info: list, requested: list, events: list) -> None:
         with self.service.db.writer() as connection:

@@ -31,6 +31,8 @@ Sequence = Annotated[int | None, Added("1.1")]
 Device = Annotated[Id | None, Added("1.1")]
 # Which of the times that a port was attached is meant, as in network_info; empty: it came with the server, None: whichever.
 AttachId = Annotated[str | None, Added("1.3")]
+# The host that reports, which counts while the server is there and not leaving; None, as of the release before: in any case.
+OfHost = Annotated[HostName | None, Added("1.9")]
 
 
 class ConductorAPI(Client):
@@ -50,7 +52,8 @@ class ConductorAPI(Client):
         "1.5": "operation_progress and is_step_current are new. end_operation_step is a cast, no call.",
         "1.6": "server_secret is new, and an outcome has password_used.",
         "1.7": "next_operation_step is new, and steps have number and goes_on.",
-        "1.8": "guest_moved is new."}
+        "1.8": "guest_moved is new.",
+        "1.9": "attached, detached, detach_failed, interface_attached and interface_detached take host."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -150,32 +153,36 @@ class ConductorAPI(Client):
 
     @call(timeout_s=15)
     def attached(self, ctx, uuid: Id, volume_id: Id, attachment_id: Id, events: list[Event], device: Device = None,
-                 attempt: Attempt = None) -> bool | None:
-        """A volume is attached to the guest. False: the device, or the attempt to build, is no longer current; None: an older
-        conductor does not say. Repeatable.
+                 attempt: Attempt = None, host: OfHost = None) -> bool | None:
+        """A volume is attached to the guest. False: the device, the attempt to build, or the host is no longer current; None: an
+        older conductor does not say. Repeatable.
         """
 
     @call(timeout_s=15)
-    def detached(self, ctx, uuid: Id, device: Id, message: Text | None, events: list[Event]) -> None:
+    def detached(self, ctx, uuid: Id, device: Id, message: Text | None, events: list[Event], host: OfHost = None) -> None:
         """A volume was detached, or could not be attached (``message``). Repeatable."""
 
     @call(timeout_s=15, since="1.1", older="kept")
-    def detach_failed(self, ctx, uuid: Id, volume_id: Id, message: Text, events: list[Event], device: Device = None) -> None:
+    def detach_failed(self, ctx, uuid: Id, volume_id: Id, message: Text, events: list[Event], device: Device = None,
+                      host: OfHost = None) -> None:
         """A volume could not be detached and stays attached. Repeatable."""
 
     @call(timeout_s=15)
-    def kept(self, ctx, uuid: Id, volume_id: Id, message: Text, events: list[Event], device: Device = None) -> None:
+    def kept(self, ctx, uuid: Id, volume_id: Id, message: Text, events: list[Event], device: Device = None,
+             host: OfHost = None) -> None:
         """``detach_failed``, as called by agents of 1.0."""
 
     @call(timeout_s=15, since="1.1")
-    def interface_attached(self, ctx, uuid: Id, port: Port, own: RequestedNetwork | None, events: list[Event]) -> bool:
-        """An interface was attached. False: there is no such server. Repeatable.
+    def interface_attached(self, ctx, uuid: Id, port: Port, own: RequestedNetwork | None, events: list[Event],
+                           host: OfHost = None) -> bool:
+        """An interface was attached. False: there is no such server, or it is not on the host. Repeatable.
 
         ``own`` is the requested network if the port is preexisting.
         """
 
     @call(timeout_s=15, since="1.1")
-    def interface_detached(self, ctx, uuid: Id, port_id: Id, events: list[Event], attach_id: AttachId = None) -> None:
+    def interface_detached(self, ctx, uuid: Id, port_id: Id, events: list[Event], attach_id: AttachId = None,
+                           host: OfHost = None) -> None:
         """An interface was detached. Repeatable. Late: one that was attached since stays."""
 
     @call(timeout_s=15)

@@ -69,10 +69,11 @@ class Attach(ReportingTask):
     def record(self, state):
         """The row first: whoever sees the volume in use may detach it immediately."""
         if self.agent.conductor.attached(self.agent.context(), state["uuid"], state["volume_id"], state["attachment_id"],
-                                         self.take_events(), device=state["device"]) is False:
+                                         self.take_events(), device=state["device"],
+                                         host=self.agent.conf.host) is False:
             raise errors.Superseded()
         self.agent.volumes.complete(state["attachment_id"])
 
     def failed(self, step, error, state):
         self.agent.conductor.detached(self.agent.context(), state["uuid"], state["device"], reason(error),
-                                      self.take_events(error))
+                                      self.take_events(error), host=self.agent.conf.host)

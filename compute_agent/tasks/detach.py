@@ -28,10 +28,11 @@ class Detach(ReportingTask):
         server_resources.release_attachment(self.agent.rest, state["uuid"], state["volume_id"], state["attachment_id"])
 
     def record(self, state):
-        self.agent.conductor.detached(self.agent.context(), state["uuid"], state["device"], None, self.take_events())
+        self.agent.conductor.detached(self.agent.context(), state["uuid"], state["device"], None, self.take_events(),
+                                      host=self.agent.conf.host)
 
     def failed(self, step, error, state):
         """If the guest does not release it, the volume stays attached."""
         self.agent.volumes.roll_detaching(state["volume_id"])
         self.agent.conductor.detach_failed(self.agent.context(), state["uuid"], state["volume_id"], reason(error),
-                                           self.take_events(error), device=state["device"])
+                                           self.take_events(error), device=state["device"], host=self.agent.conf.host)

@@ -91,12 +91,12 @@ class AttachInterface(_InterfaceTask):
 
     def record(self, state):
         if not self.agent.conductor.interface_attached(self.agent.context(), state["uuid"], state["info"], self._own(state),
-                                                       self.take_events()):
+                                                       self.take_events(), host=self.agent.conf.host):
             raise errors.Superseded()
 
     def undo_record(self, state):
         self.agent.conductor.interface_detached(self.agent.context(), state["uuid"], state["info"]["id"], [],
-                                                state["info"].get("attach_id", ""))
+                                                state["info"].get("attach_id", ""), host=self.agent.conf.host)
 
 
 class DetachInterface(_InterfaceTask):
@@ -119,12 +119,18 @@ class DetachInterface(_InterfaceTask):
         self.agent.driver.detach_interface(state["uuid"], state["port"])
 
     def release(self, state):
-        """Only while the server has it: meanwhile its owner may have given it to another."""
+        """Only while the server has it, here: meanwhile its owner may have given it to another, or another host may have it."""
         own = {state["port"]["id"]} if state["keep"] else set()
-        for port in server_resources.ports_of(self.agent.rest, state["uuid"]):
-            if port["id"] == state["port"]["id"]:
-                server_resources.release_port(self.agent.rest, port["id"], keep=server_resources.is_preexisting(port, own))
+        found = [p for p in server_resources.ports_of(self.agent.rest, state["uuid"]) if p["id"] == state["port"]["id"]]
+        if found and not self.still_current(state):
+            raise errors.Superseded()
+        for port in found:
+            try:
+                server_resources.release_port(self.agent.rest, port["id"], keep=server_resources.is_preexisting(port, own),
+                                              as_read=port)
+            except errors.PreconditionFailed as error:
+                raise errors.ServiceUnavailable(part="the network service: a port changes") from error
 
     def record(self, state):
         self.agent.conductor.interface_detached(self.agent.context(), state["uuid"], state["port"]["id"], self.take_events(),
-                                                state["port"].get("attach_id", ""))
+                                                state["port"].get("attach_id", ""), host=self.agent.conf.host)

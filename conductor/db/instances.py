@@ -140,6 +140,19 @@ def set_attachment(connection, uuid: str, volume_id: str, attachment_id: str) ->
     rows.update_where(connection, DEVICES, {"attachment_id": attachment_id}, instance_uuid=uuid, volume_id=volume_id)
 
 
+def move_attachments(connection, uuid: str, found: dict[str, str]) -> None:
+    """Record the attachments to the host that a server is on now. A volume that its former host attached in the meantime is
+    attached anew.
+
+    :param found: {volume id: attachment id}
+    """
+    for volume_id, attachment_id in found.items():
+        set_attachment(connection, uuid, volume_id, attachment_id)
+    connection.execute(sa.update(DEVICES).where(
+        DEVICES.c.instance_uuid == uuid, DEVICES.c.attachment_id.is_not(None), DEVICES.c.volume_id.not_in(list(found))).values(
+        attachment_id=None, requested_action="attach", requested_at=db.now()))
+
+
 def post_password(connection, uuid: str, text: str) -> bool:
     """Store the password that a guest posts, unless one is stored already; returns whether it was stored."""
     return connection.execute(sa.update(TABLE).where(

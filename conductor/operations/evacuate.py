@@ -45,8 +45,7 @@ class Evacuate(Resize):
     def record_connect(self, connection, job: Job) -> None:
         data = job.data
         instances.move(connection, job.uuid, data["target"], job.service.conf.compute.default_availability_zone)
-        for volume_id, attachment_id in data["attachments"].items():
-            instances.set_attachment(connection, job.uuid, volume_id, attachment_id)
+        instances.move_attachments(connection, job.uuid, data["attachments"])
         allocations.release(connection, job.uuid, data["source"])
         server_migrations.write(connection, data["migration"], status=server_migrations.DONE)
         resizes.remove_from(connection, job.ctx, job.uuid, data["source"], evacuation=data["migration"])

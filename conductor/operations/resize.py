@@ -114,8 +114,8 @@ class Move(Resize):
 
     @staticmethod
     def _record_attachments(connection, job: Job) -> None:
-        for volume_id, attachment_id in job.data["attachments"].items():
-            instances.set_attachment(connection, job.uuid, volume_id, attachment_id)
+        if job.data.get("volumes", True):  # else it had none when this began
+            instances.move_attachments(connection, job.uuid, job.data["attachments"])
 
 
 class Migrate(Move):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from common import context, errors, server_states
 from conductor.db import evacuations, models, server_migrations
 from tests.histories import api, checks
-from tests.histories.test_crashes import active, build
+from tests.histories.test_crashes import active, build, own_port_of
 from tests.histories.test_migrations import POINTS, STRIDE, go, harm, moving, start
 from tests.histories.world import HOSTS, World
 
@@ -209,6 +209,51 @@ def test_a_volume_comes_along_that_is_being_attached_or_extended(world, work):
         server_states.ACTIVE, TWO, 2 if work == api.attach_volume else 1)
     world.settle()
     checks.at_rest(world)
+
+
+def cut_off_at(world: World, work: str, at: str, **how) -> tuple[str, object]:
+    """A server that is being evacuated, and its former host's work on it, which stands still, as the host is only cut off."""
+    uuid = active(world, own_port=True, volume=True)
+    if work == "detach_interface":
+        how = {"port_id": own_port_of(world)}
+    getattr(api, work)(world, uuid, **how)
+    late = world.go_to(world.deliver(), at)
+    lose(world, "cut off")
+    world.wake(api.evacuate(world, uuid))
+    return uuid, late
+
+
+def go_without(world: World, late, until) -> None:
+    for _ in range(500):
+        others = [a for a in world.actors if a is not late and not a.blocked]
+        if until():
+            return
+        if others:
+            world.step(others[0])
+        elif world.mail and world.mail[0][0] in (TWO, "scheduler"):
+            world.deliver()
+        else:
+            world.pass_of_operations()
+    raise AssertionError("it does not come to that")
+
+
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize(("work", "at"), [("attach_volume", "attached"), ("attach_interface", "interface_attached"),
+                                          ("detach_interface", "PUT ports"), ("detach_volume", "detached")])
+def test_a_host_that_is_late_attaches_and_detaches_nothing_of_a_server_that_has_left(world, work, at, moved):
+    """``moved``: the server is on the other host; else that host only has got ready what the server had. Volumes are attached
+    and detached there in the end; nobody repeats what was asked of an interface."""
+    uuid, late = cut_off_at(world, work, at, **({"own_port": False} if work == "attach_interface" else {}))
+    go_without(world, late, lambda: world.row(uuid)["host"] == TWO if moved else any(
+        a.at == "end_operation_step" for a in world.actors))
+    world.finish(late)
+    go_without(world, late, lambda: not under_way(world))
+    world.settle()
+    checks.at_rest(world)
+    row = world.row(uuid)
+    assert (row["vm_state"], row["host"]) == (server_states.ACTIVE, TWO)
+    assert len(row["block_devices"]) == {"attach_volume": 2, "detach_volume": 0}.get(work, 1)
+    assert len(row["network_info"]) == 2
 
 
 @pytest.mark.parametrize("own_port", [False, True])
