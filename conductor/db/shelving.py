@@ -91,8 +91,8 @@ def reserved(connection, uuid: str, found: dict[str, str], gone: dict[str, str |
         instances.set_attachment(connection, uuid, volume_id, attachment_id)
     for device in rows.select(connection, models.block_devices, id=list(gone), instance_uuid=uuid) if gone else ():
         rows.delete_where(connection, models.block_devices, id=device["id"])
-        if gone[device["id"]]:
-            actions.failed(connection, device["request_id"], uuid, gone[device["id"]])
+        if reason := gone[device["id"]]:
+            actions.failed(connection, device["request_id"], uuid, reason)
     rows.update_where(connection, models.block_devices, {"requested_action": None, "requested_at": None}, instance_uuid=uuid)
 
 

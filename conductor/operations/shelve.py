@@ -35,7 +35,8 @@ def _leave(job: Job, host: str) -> dict:
     """
     with job.service.db.reader() as connection:
         row = instances.find(connection, job.uuid)
-    kept, gone = {}, {}
+    kept: dict[str, str] = {}
+    gone: dict[str, str | None] = {}
     for device in row["block_devices"] if row else []:
         try:
             if device["requested_action"] == "detach":
@@ -69,7 +70,7 @@ def _forget_ports(job: Job, row: dict, found: set[str]) -> None:
             job.service.endpoint().interface_detached(job.ctx, job.uuid, port["id"], [], port.get("attach_id", ""))
 
 
-def _free(job: Job, device: dict, gone: dict, reason: str | None) -> None:
+def _free(job: Job, device: dict, gone: dict[str, str | None], reason: str | None) -> None:
     """The server is not to have a volume any more. :param gone: see ``_leave``"""
     found = server_resources.attachments_of(job.service.rest, job.uuid, volume_id=device["volume_id"])
     job.check()
