@@ -9,10 +9,8 @@ from common.server_states import (
     ACTIONS,
     BUILD_TASKS,
     BUILDING,
-    EVACUATION_TASKS,
+    LEAVING_TASKS,
     NETWORKING,
-    RESIZE_FINISH,
-    RESIZE_MIGRATED,
     SCHEDULING,
     SPAWNING,
 )
@@ -43,13 +41,9 @@ def _is_attachment(port: dict, port_id: str, attach_id: str | None) -> bool:
     return port["id"] == port_id and attach_id in (None, port.get("attach_id", ""))
 
 
-# While another host gets ready what the server had when that began, and takes it over.
-_LEAVING = (*EVACUATION_TASKS, RESIZE_MIGRATED, RESIZE_FINISH)
-
-
 def _has_left(row: dict, host: str | None) -> bool:
     """Whether a server is not on the host that reports, or is leaving it; see ``rpcapi.OfHost``."""
-    return host is not None and (row["host"] != host or row["task_state"] in _LEAVING)
+    return host is not None and (row["host"] != host or row["task_state"] in LEAVING_TASKS)
 
 
 class Manager:

@@ -7,7 +7,7 @@ import time
 import sqlalchemy as sa
 
 from common import db, periodic, rows, server_resources
-from common.server_states import BUILDING, DELETING, IMAGE_TASKS, OPERATION_TASKS, POWER, SPAWNING
+from common.server_states import BUILDING, DELETING, IMAGE_TASKS, OPERATION_TASKS, POWER, SPAWNING, TAKEN_OVER_TASKS
 from conductor.db import deletion, hosts, instances, models
 
 LOG = logging.getLogger(__name__)
@@ -38,7 +38,9 @@ class PendingWorkReconciler(periodic.Periodic):
                 TABLE.c.updated_at < before).order_by(TABLE.c.updated_at).limit(100))
             devices = rows.many(connection, sa.select(
                 DEVICES, TABLE.c.host, TABLE.c.project_id).join(TABLE, TABLE.c.uuid == DEVICES.c.instance_uuid).where(
-                DEVICES.c.requested_at < before, TABLE.c.host.is_not(None)).order_by(DEVICES.c.requested_at).limit(100))
+                DEVICES.c.requested_at < before, TABLE.c.host.is_not(None),
+                sa.or_(TABLE.c.task_state.is_(None), TABLE.c.task_state.not_in(TAKEN_OVER_TASKS))).order_by(
+                DEVICES.c.requested_at).limit(100))
         for device in devices:
             periodic.handle_row(device, f"volume {device['volume_id']}", self._resend_device)
         for row in stuck:

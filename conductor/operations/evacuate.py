@@ -73,6 +73,7 @@ class Evacuate(Resize):
         return job.ask_if_up(job.data["target"])
 
     def finished(self, connection, job: Job) -> None:
+        instances.move_attachments(connection, job.uuid, job.data["attachments"])
         machine.finish(connection, job.uuid, "evacuate", attempt=job.row["attempt"], end=job.data["vm_state"],
                        launched_at=db.now(), power_state=job.data["power_state"], fault=None)
 

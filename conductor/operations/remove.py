@@ -131,11 +131,12 @@ class RemoveKeptDisks(Operation):
     host_steps = {"remove": "remove_kept"}
 
     def is_current(self, job: Job) -> bool:
-        """False if another resize may have kept disks there since: it removes the former ones itself."""
+        """False if another resize may have kept disks there since: it removes the former ones itself. An evacuation may fail."""
         if job.instance is None or job.instance["host"] != job.data["host"]:
             return False
         with job.service.db.reader() as connection:
-            return server_migrations.open_of(connection, job.uuid) is None and hosts.is_known(connection, job.data["host"])
+            migration = server_migrations.open_of(connection, job.uuid)
+            return (migration is None or migration["type"] == "evacuation") and hosts.is_known(connection, job.data["host"])
 
     def remove(self, job: Job) -> Wait:
         return job.ask(job.data["host"])

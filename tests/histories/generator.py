@@ -220,6 +220,8 @@ class History:
         self.world.troubled = True
         try:
             api.evacuate(self.world, row["uuid"])
+            if row["task_state"]:
+                self.world.given_up.add(row["uuid"])
         except errors.Error as error:
             return f"of {row['uuid']} from {row['host']}, {how}, is refused: {error}"
         return f"{row['uuid']} from {row['host']}, {how}"

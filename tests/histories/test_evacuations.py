@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from common import context, errors, server_states
-from conductor.db import evacuations, models, server_migrations
+from conductor.db import evacuations, models, resizes, server_migrations
 from tests.histories import api, checks
 from tests.histories.test_crashes import active, build, own_port_of
 from tests.histories.test_migrations import POINTS, STRIDE, go, harm, moving, start
@@ -247,6 +247,8 @@ def test_a_host_that_is_late_attaches_and_detaches_nothing_of_a_server_that_has_
     go_without(world, late, lambda: world.row(uuid)["host"] == TWO if moved else any(
         a.at == "end_operation_step" for a in world.actors))
     world.finish(late)
+    go_without(world, late, lambda: world.row(uuid)["host"] == TWO)
+    world.finish(world.pass_of_sweep())
     go_without(world, late, lambda: not under_way(world))
     world.settle()
     checks.at_rest(world)
@@ -358,6 +360,22 @@ def test_a_host_that_was_cut_off_while_it_resized_a_server_takes_nothing_from_th
             assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, TWO)
     else:
         raise AssertionError(f"there are more than {POINTS} points")
+
+
+def test_disks_that_a_resize_has_kept_are_removed_if_the_server_cannot_be_evacuated(world):
+    uuid = moving(world, "resize here")  # no other host takes servers
+    while not any((world.path / ONE / "instances" / uuid).glob("*/")):
+        assert go(world, 1)
+    lose(world, "agent killed")
+    world.given_up.add(uuid)  # its guest is off, for the resize
+    evacuation = api.evacuate(world, uuid)
+    (removal,) = [o["id"] for o in world.operations_left() if o["kind"] == resizes.REMOVE_KEPT]
+    world.operations.run(removal)
+    world.wake(evacuation)
+    end(world)
+    world.settle()
+    checks.at_rest(world)
+    assert world.row(uuid)["host"] == ONE
 
 
 def test_a_host_removes_what_left_it_before_it_starts_or_reports_anything(world):

@@ -269,6 +269,7 @@ class World:
         self.outages: list[str] = []  # one "before" or "after" for each call that is to fail
         self.mistakes = Mistakes()
         self.lost: set[str] = set()  # servers whose guests a power cut took away
+        self.given_up: set[str] = set()  # servers of which an evacuation ended what may have changed their guests' power state
         self.troubled = False  # whether anything happened for which a build may fail in the end
         service = types.SimpleNamespace(
             db=database, conf=types.SimpleNamespace(
@@ -460,9 +461,10 @@ class World:
             self.run_all()
         for host in HOSTS:
             self.run(self.agents[host].orphans.run_once, host=host, name="orphans")
-            if self.lost:
+            if self.lost or self.given_up:
                 self.run(PowerSync(self.agents[host], self.agents[host].heartbeat).compare, host=host, name="power sync")
         self.run_all()
+        self.given_up.clear()
 
     def pass_of_extensions(self) -> None:
         """The volume service asks again for what its volumes' servers have not confirmed."""
