@@ -10,13 +10,18 @@ import dataclasses
 @dataclasses.dataclass(frozen=True)
 class LastStep:
     """``step``: a method of ``HostSteps``, which has succeeded; ``ports``: as the network service showed them afterwards, as of
-    ``Ports.existing``, or None."""
+    ``Ports.existing``, or None; ``result``: what it returned."""
 
     operation_id: str
     number: int
     step: str
     instance: dict | None
     ports: tuple[list[dict], list[dict]] | None = None
+    result: dict | None = None
+
+    def is_at(self, operation_id: str, number: int) -> bool:
+        """Whether it is this step of an operation."""
+        return (self.operation_id, self.number) == (operation_id, number)
 
     def is_before(self, operation_id: str, number: int) -> bool:
         """Whether a step of an operation is the next one."""

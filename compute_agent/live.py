@@ -13,12 +13,16 @@ import typing
 
 from common import errors
 from common.server_states import ACTIVE, NOSTATE, PAUSED, RUNNING
+from compute_agent.last_step import LastStep
 from compute_agent.tunnel import Incoming, Tunnel
 
 LOG = logging.getLogger(__name__)
 ABORT, FORCE = "abort", "force"
 GIB = 1 << 30
 MIN_TIMED_GIB = 2  # a smaller guest has as long as one of this size
+# How long an answer is waited for before the question is repeated, while the guest stands still: that of the target, which may
+# wait for the conductor, and that of the conductor.
+TARGET_ANSWERS_S, CONDUCTOR_ANSWERS_S = (3.0, 12.0, 15.0), (2.0, 4.0, 9.0)
 SAY_S = 0.5  # how often the conductor is told of the progress, and asked what is wanted
 
 
@@ -84,7 +88,8 @@ def moved(agent, ctx, uuid: str, operation_id: str, number: int) -> tuple[bool, 
     if not is_here(agent, uuid):
         return False, None
     try:
-        work = agent.conductor.guest_moved(ctx, operation_id, number, agent.conf.host)
+        work = repeated(lambda timeout_s: agent.conductor.guest_moved(
+            ctx, operation_id, number, agent.conf.host, timeout_s), CONDUCTOR_ANSWERS_S)
     except errors.ServiceTooOld:
         data = _work(agent, ctx, uuid, operation_id, number, "migrate_live")["data"]
         let_run(agent, data, uuid)
@@ -94,6 +99,23 @@ def moved(agent, ctx, uuid: str, operation_id: str, number: int) -> tuple[bool, 
         work = _work(agent, ctx, uuid, operation_id, number + 1, "arrive")
     let_run(agent, work["data"], uuid)
     return True, work
+
+
+def repeated(question, answers_s: tuple[float, ...]):
+    """The answer to a question that may be repeated, because it or its answer may be lost.
+
+    :param question: takes a timeout in seconds
+    :param answers_s: the timeout of each attempt
+    :raises ServiceUnavailable: no attempt was answered
+    """
+    for timeout_s in answers_s[:-1]:
+        try:
+            return question(timeout_s)
+        except errors.ServiceTooOld:
+            raise
+        except errors.ServiceUnavailable as error:
+            LOG.info("no answer within %.0f s: %s", timeout_s, error.internal or error)
+    return question(answers_s[-1])
 
 
 def is_here(agent, uuid: str) -> bool:
@@ -155,15 +177,21 @@ class LiveSteps:
     fetch: typing.Callable[[dict], dict]
     shared_ports: tuple | None
     is_reported: bool
+    last: LastStep | None
+    incoming: dict | None
     _ports: list
 
     def prepare_live(self) -> dict:
         """On the target: what the guest needs to arrive. Left of an earlier attempt is removed first.
 
         Nothing is changed before the source offers what it has: it asks the conductor whether this step is wanted. The ports are
-        shared as they were read before.
+        shared as they were read before. If the step is requested again after it was done, as the message to the source was lost
+        or is slow, it is only reported: the guest may be about to come.
         """
         agent, instance = self.agent, self.instance
+        if self.last is not None and self.last.is_at(self.operation_id, self.number) and self.last.result is not None:
+            self.shared_ports = self.last.ports
+            return self.last.result
         as_read = [agent.ports.existing(instance)]
         offered = self.offered()
         agent.incomings.close(self.uuid)
@@ -174,7 +202,21 @@ class LiveSteps:
         volumes, attachments = self.attached_beside()
         self.check_if_late()
         agent.driver.prepare_incoming(instance, offered, cached, ports, volumes)
-        return {"attachments": attachments}
+        result = {"attachments": attachments}
+        self.is_reported = offered.get("takes_over", False) and self._expect(result)
+        return result
+
+    def _expect(self, result: dict) -> bool:
+        """Tell the source that its guest is expected; it reports this step. False: it cannot be told."""
+        agent = self.agent
+        guest, channels = agent.driver.open_incoming(self.instance)
+        incoming = {"offer": agent.incomings.open(self.uuid, channels), "guest": guest}
+        try:
+            agent.peers.guest_expected(self.ctx, self.data["source"], self.uuid, self.operation_id, self.number, result, incoming)
+        except errors.ServiceUnavailable as error:
+            LOG.info("instance %s: the source was not told that it is expected: %s", self.uuid, error.internal or error)
+            return False
+        return True
 
     def migrate_live(self) -> dict:
         """On the source: have the hypervisor migrate the guest. On the target, if the source is down: is the guest there?"""
@@ -186,7 +228,7 @@ class LiveSteps:
         if is_here(agent, self.uuid):
             self._migrate()
         try:
-            here, self.is_reported = self._target("guest_moved"), True
+            here, self.is_reported = repeated(lambda timeout_s: self._target("guest_moved", timeout_s), TARGET_ANSWERS_S), True
         except errors.ServiceTooOld:
             here = self._target("guest_arrived")
         if not here:
@@ -194,8 +236,8 @@ class LiveSteps:
             raise errors.StepFailed(reason="The guest ended while it was migrated.")
         return {}
 
-    def _target(self, method: str):
-        return getattr(self.agent.peers, method)(self.ctx, self.data["target"], self.uuid, self.operation_id, self.number)
+    def _target(self, method: str, *more):
+        return getattr(self.agent.peers, method)(self.ctx, self.data["target"], self.uuid, self.operation_id, self.number, *more)
 
     def _migrate(self) -> None:
         agent, options = self.agent, self.agent.conf.libvirt
@@ -203,25 +245,32 @@ class LiveSteps:
 
         def said(progress: dict | None) -> dict:
             return agent.conductor.operation_progress(self.ctx, self.operation_id, self.number, progress)
-        answer = said(None)
-        if not answer["current"]:
-            raise errors.Superseded()
-        if answer["requested_action"] == ABORT:
-            raise errors.StepFailed(reason="The live migration was aborted.")
+        if self.incoming is None:  # else the conductor has just been asked
+            answer = said(None)
+            if not answer["current"]:
+                raise errors.Superseded()
+            if answer["requested_action"] == ABORT:
+                raise errors.StepFailed(reason="The live migration was aborted.")
         watch = Watch(said, lambda: agent.cancelled(self.uuid), size_gib * options.live_migration_completion_timeout,
                       {"abort": ABORT, "force_complete": FORCE}[options.live_migration_timeout_action])
         if not agent.migrating.acquire(blocking=False):
             raise errors.ServiceUnavailable(part=f"host {agent.conf.host}, which migrates other servers")
         try:
-            opened = self._target("open_migration")
-            with Tunnel(opened["offer"]) as tunnel:
-                agent.driver.migrate(self.uuid, opened["guest"], tunnel, watch)
+            incoming = self._incoming()
+            with Tunnel(incoming["offer"]) as tunnel:
+                agent.driver.migrate(self.uuid, incoming["guest"], tunnel, watch)
         except errors.StepFailed as error:
             if watch.aborted:
                 raise errors.StepFailed(reason=watch.aborted, internal=str(error)) from error
             raise
         finally:
             agent.migrating.release()
+
+    def _incoming(self) -> dict:
+        """Where the target expects the guest: as it has told, unless that has ended meanwhile."""
+        if self.incoming is not None and Tunnel(self.incoming["offer"]).is_open():
+            return self.incoming
+        return self._target("open_migration")
 
     def stay(self) -> dict:
         """On the source, when the guest could not be migrated: it runs here as before."""

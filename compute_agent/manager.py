@@ -72,6 +72,10 @@ class Manager:
     def guest_arrived(self, ctx, uuid: str, operation_id: str, number: int) -> bool:
         return live.arrived(self.agent, ctx, uuid, operation_id, number)
 
+    def guest_expected(self, ctx, uuid: str, operation_id: str, number: int, result: dict, incoming: dict) -> None:
+        work = functools.partial(self.operations.guest_expected, ctx, uuid, operation_id, number, result, incoming)
+        self.agent.workers.put(ctx, uuid, ("guest_expected", operation_id, number), work, lane=OTHER)
+
     def guest_moved(self, ctx, uuid: str, operation_id: str, number: int) -> bool:
         here, work = live.moved(self.agent, ctx, uuid, operation_id, number)
         if work:

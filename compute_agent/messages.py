@@ -135,8 +135,8 @@ class OfferedDisks(TypedDict):
     """Of a running guest, ``guest`` is its definition, ``disk_bytes`` the size of its disk, which is not offered, and
     ``config_drive`` says whether that is.
 
-    ``ports``: the ids of the guest's ports. ``sizes``: {name of a file that is offered: bytes}. Each is missing from a host of an
-    earlier release."""
+    ``ports``: the ids of the guest's ports. ``sizes``: {name of a file that is offered: bytes}. ``takes_over``: this host may be
+    told that the guest is expected (``guest_expected``). Each is missing from a host of an earlier release."""
 
     disks: Disks
     offer: Offer
@@ -145,6 +145,7 @@ class OfferedDisks(TypedDict):
     disk_bytes: NotRequired[Annotated[Count, Added("1.7")]]
     config_drive: NotRequired[Annotated[bool, Added("1.7")]]
     ports: NotRequired[Annotated[list[Id], Added("1.11")]]
+    takes_over: NotRequired[Annotated[bool, Added("1.12")]]
 
 
 class IncomingMigration(TypedDict):

@@ -32,10 +32,11 @@ class HostSteps(LiveSteps):
     """The steps of one operation. ``begin`` says which; several that follow each other may be done with one object.
 
     :param last: the last work on the server here, if it was a step of an operation
+    :param incoming: where the target of a live migration expects the guest, as ``IncomingMigration``, if it has told so
     """
 
-    def __init__(self, agent, ctx, operation_id: str, last: LastStep | None = None):
-        self.agent, self.ctx, self.operation_id, self._last = agent, ctx, operation_id, last
+    def __init__(self, agent, ctx, operation_id: str, last: LastStep | None = None, incoming: dict | None = None):
+        self.agent, self.ctx, self.operation_id, self.last, self.incoming = agent, ctx, operation_id, last, incoming
         self._ports: list = []  # as read before the conductor was asked for the step; see ``Ports.move``
         self.shared_ports: tuple | None = None
         self.is_reported = False  # by another host
@@ -47,7 +48,7 @@ class HostSteps(LiveSteps):
         removed as long as nothing else was done for its server here. And in the same case its target, which has asked a moment
         ago, before it let the guest run, goes on with the ports as they were before it asked.
         """
-        last, step = self._last, work["step"]
+        last, step = self.last, work["step"]
         if step in ("prepare_live", "migrate_live"):
             return True
         if last is None or last.operation_id != self.operation_id or last.number >= number:
@@ -342,8 +343,8 @@ def offer_disks(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
         work = _step_of_target(agent, ctx, uuid, operation_id, number)
     live = False
     if work and work["step"] == "prepare_live":
-        live, described = True, agent.driver.describe_guest(uuid)
-        described["ports"] = [port["id"] for port in work["instance"]["network_info"]]
+        live, described = True, {**agent.driver.describe_guest(uuid), "takes_over": True,
+                                 "ports": [port["id"] for port in work["instance"]["network_info"]]}
     else:
         described = {"disks": agent.driver.export_disks(uuid)}
     disks, files = described["disks"], {}

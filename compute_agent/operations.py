@@ -194,13 +194,29 @@ class Operations:
             work = told
             if work is None or not steps.may_begin(number, work):
                 work = agent.conductor.begin_operation_step(ctx, operation_id, number)
-            while work is not None:
-                steps.begin(number, work)
-                report = self._step(steps, work)
-                if report is None:
-                    return
-                work = self._report(ctx, operation_id, number, report, go_on=work["goes_on"] and "error" not in report)
-                number = work["number"] if work else number
+            self._do(steps, number, work)
+
+    def guest_expected(self, ctx, uuid: str, operation_id: str, number: int, result: dict, incoming: dict) -> None:
+        """As ``AgentAPI.guest_expected``. Whoever is not answered leaves both steps to the conductor, which requests them."""
+        agent = self.agent
+        with agent.recovered_lock(uuid) as last:
+            try:
+                work = agent.conductor.guest_expected(ctx, operation_id, number, agent.conf.host, result)
+            except errors.ServiceUnavailable as error:
+                LOG.info("instance %s: its target's step was not reported: %s", uuid, error.internal or error)
+                return
+            if work is not None:
+                self._do(HostSteps(agent, ctx, operation_id, last, incoming), work["number"], work)
+
+    def _do(self, steps: HostSteps, number: int, work: dict | None) -> None:
+        """Execute a step and report it, and those that this host is to execute next."""
+        while work is not None:
+            steps.begin(number, work)
+            report = self._step(steps, work)
+            if report is None:
+                return
+            work = self._report(steps.ctx, steps.operation_id, number, report, go_on=work["goes_on"] and "error" not in report)
+            number = work["number"] if work else number
 
     def _report(self, ctx, operation_id: str, number: int, report: dict, *, go_on: bool) -> dict | None:
         """Report a step; returns the next one, if this host may execute it at once (``go_on``)."""
@@ -217,7 +233,7 @@ class Operations:
             report["result"] = getattr(steps, work["step"])()
             if steps.is_remembered():
                 self.agent.last_steps[work["uuid"]] = LastStep(
-                    steps.operation_id, steps.number, work["step"], work["instance"], steps.shared_ports)
+                    steps.operation_id, steps.number, work["step"], work["instance"], steps.shared_ports, report["result"])
             if steps.is_reported:
                 return None
         except errors.Superseded:

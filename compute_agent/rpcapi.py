@@ -18,7 +18,7 @@ from compute_agent.messages import (
     Placement,
     PowerAction,
 )
-from conductor.messages import ImageFile, OperationStep, RequestedNetwork
+from conductor.messages import ImageFile, OperationStep, RequestedNetwork, StepResult
 
 # The id of the server's block device; None in messages of the release before.
 Device = Annotated[Id | None, Added("1.3")]
@@ -43,7 +43,8 @@ class AgentAPI(Client):
         "1.8": "diagnostics, set_password and trigger_crash_dump are new.",
         "1.9": "power takes soft-delete and restore.",
         "1.10": "placement is new.",
-        "1.11": "guest_moved is new, operation_step takes told, and the disks of running guests are offered with their ports."}
+        "1.11": "guest_moved is new, operation_step takes told, and the disks of running guests are offered with their ports.",
+        "1.12": "guest_expected is new, and offered disks have takes_over."}
 
     @cast(to="host")
     def build(self, ctx, host: HostName, uuid: Id) -> None:
@@ -107,8 +108,14 @@ class AgentAPI(Client):
     def guest_arrived(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count) -> bool:
         """The guest is no longer on the source: it may run here. False: it is not here. Repeatable."""
 
-    @call(timeout_s=30, to="host", since="1.11")
-    def guest_moved(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count) -> bool:
+    @cast(to="host", since="1.12")
+    def guest_expected(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count, result: StepResult,
+                       incoming: IncomingMigration) -> None:
+        """The target expects the guest, as of ``open_migration``: this host, the source, reports the target's step, and goes on
+        with the next one. Lost: the conductor requests the target's step again; doubled or late: the conductor says so."""
+
+    @call(timeout_s="timeout_s", to="host", since="1.11")
+    def guest_moved(self, ctx, host: HostName, uuid: Id, operation_id: Id, number: Count, timeout_s: float) -> bool:
         """As ``guest_arrived``; this host also reports the source's step, and goes on with the next one."""
 
     @call(timeout_s=10, to="host")

@@ -19,6 +19,7 @@ from common import offers
 
 LOG = logging.getLogger(__name__)
 IDLE_S = 60.0  # an offer ends if there has been no channel for so long
+OPEN_S = 5.0  # within which a target answers that accepts channels
 SILENCE_S = 300.0  # a channel breaks if one side accepts no data for so long
 _BLOCK = 1 << 16  # more than a TLS record, so that no decrypted data remains when the socket is not readable
 
@@ -100,6 +101,8 @@ class Incoming(offers.Server):
         super().__init__(address, IDLE_S, SILENCE_S)
 
     def answer(self, secure, asked):
+        if asked["channel"] is None:  # the source wants to know whether it is let in
+            return
         channel = self._channels[asked["channel"]]
         with channel.connect() as plain:
             _Relay(secure, plain, channel.checked()).run()
@@ -119,6 +122,15 @@ class Tunnel:
 
     def __exit__(self, *about) -> None:
         self._ends.close()
+
+    def is_open(self) -> bool:
+        """Whether the target still accepts channels."""
+        try:
+            offers.take(self._offer, OPEN_S, channel=None).close()
+        except OSError as error:
+            LOG.info("the offer of %s has ended: %s", self._offer["address"], error)
+            return False
+        return True
 
     def connect(self, channel: str) -> ssl.SSLSocket:
         """:raises OSError: the target does not answer, or the offer has ended"""

@@ -118,6 +118,9 @@ class Manager:
     def guest_moved(self, ctx, operation_id: str, number: int, host: str) -> dict | None:
         return self.service.operations.handed_over(operation_id, number, host)
 
+    def guest_expected(self, ctx, operation_id: str, number: int, host: str, result: dict) -> dict | None:
+        return self.service.operations.handed_over(operation_id, number, host, result)
+
     def operation_progress(self, ctx, operation_id: str, number: int, progress: dict | None) -> dict:
         return self.service.db.transact(live_migrations.report, operation_id, number, progress)
 

@@ -21,6 +21,7 @@ from conductor.messages import (
     ReturnedHost,
     SecretKind,
     StepReport,
+    StepResult,
 )
 
 # The instance's attempt that is reported; None from agents of the previous release.
@@ -53,7 +54,8 @@ class ConductorAPI(Client):
         "1.6": "server_secret is new, and an outcome has password_used.",
         "1.7": "next_operation_step is new, and steps have number and goes_on.",
         "1.8": "guest_moved is new.",
-        "1.9": "attached, detached, detach_failed, interface_attached and interface_detached take host."}
+        "1.9": "attached, detached, detach_failed, interface_attached and interface_detached take host.",
+        "1.10": "guest_expected is new."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -103,8 +105,14 @@ class ConductorAPI(Client):
         """As ``end_operation_step``, of a step with ``goes_on``; returns the next step. None: it is not this host's, or not
         wanted. Lost: the conductor requests the one or the other step again."""
 
-    @call(timeout_s=15, since="1.8")
-    def guest_moved(self, ctx, operation_id: Id, number: Count, host: HostName) -> OperationStep | None:
+    @call(timeout_s=15, since="1.10")
+    def guest_expected(self, ctx, operation_id: Id, number: Count, host: HostName, result: StepResult) -> OperationStep | None:
+        """The target of a live migration expects the guest of this host: reports the target's step, and returns the next one,
+        which is this host's. None: the number is outdated, or the migration is aborted. Lost or repeated: the conductor requests
+        the next step."""
+
+    @call(timeout_s="timeout_s", since="1.8")
+    def guest_moved(self, ctx, operation_id: Id, number: Count, host: HostName, timeout_s: float) -> OperationStep | None:
         """The guest of a live migration has left its source, and is on this host, its target, where its CPUs stand still: reports
         the source's step, and returns the next one, which is the target's. None: the number is outdated. Lost or repeated: the
         conductor requests the next step."""

@@ -334,16 +334,20 @@ class Engine:
         with self.service.db.reader() as connection:
             return self._work(dataclasses.replace(job, instance=_with_devices(connection, job.row, job.instance or {})))
 
-    def handed_over(self, operation_id: str, number: int, host: str) -> dict | None:
-        """Record the end of a step that this host reports for the one that has executed it (``hands_over``); returns the next
-        step, as ``begin_step``. None: the number is outdated, or it is not this host's."""
-        found = self.service.db.transact(self._record_report, operation_id, number, {}, host)
+    def handed_over(self, operation_id: str, number: int, host: str, result: dict | None = None) -> dict | None:
+        """Record the end of a step that this host reports for the one that has executed it (``handed_over_by``); returns the next
+        step, as ``begin_step``. None: the number is outdated, it is not this host's, or the operation does not go on."""
+        try:
+            found = self.service.db.transact(self._record_report, operation_id, number, {"result": result}, host)
+        except errors.StepFailed as error:
+            self.end_step(operation_id, number, {"host": host, "error": str(error)})
+            return None
         if found is None:
             return None
         job, more = found
         self._inject(job.row, "recorded")
         self._tell(self.kinds[job.row["kind"]], job, more)
-        return self._whole_work(more) if isinstance(more, Job) else None
+        return (more.work or self._whole_work(more)) if isinstance(more, Job) else None
 
     def _record_report(self, connection, operation_id: str, number: int, report: dict, host: str | None = None) -> "tuple | None":
         """Record the end of a step; returns (the step, what ``_done`` returns). None: it must be read again, with the lease.
@@ -358,9 +362,10 @@ class Engine:
             return None
         job = Job(self.service, _context(row), self._at_step({**row, "report": report}), server, held=False)
         if host is not None:
-            if not kind.hands_over(job, host):
+            executed_by = kind.handed_over_by(connection, job, host)
+            if executed_by is None:
                 return None
-            job.row["report"] = {"host": row["data"]["source"]}
+            job.row["report"] = {"host": executed_by}
         return job, self._recorded(connection, kind, job, report.get("result") or {})
 
     def _requested(self, kind: Operation, job: Job) -> bool:

@@ -30,9 +30,14 @@ class LiveMigrate(Move):
         """``connect`` is about ports too."""
         return step == "disconnect" and super().skips(job, step)
 
-    def hands_over(self, job: Job, host: str) -> bool:
-        """The target reports that the guest has left the source, before it lets the guest run."""
-        return job.method == "migrate" and job.data["target"] == host
+    def handed_over_by(self, connection, job: Job, host: str) -> str | None:
+        """Before it lets the guest go, the source reports that the target expects it; before it lets the guest run, the target
+        reports that the source has none."""
+        source, target = job.data["source"], job.data["target"]
+        if job.method == "prepare" and host == source:
+            self._check_not_aborted(live_migrations.requested_action(connection, job.data["migration"]))
+            return target
+        return source if job.method == "migrate" and host == target else None
 
     def claim(self, job: Job) -> dict:
         """Whether an operator has aborted it is asked in the next step, or while something is waited for."""

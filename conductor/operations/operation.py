@@ -130,9 +130,12 @@ class Operation:
         """Whether the host that executes this step executes the next one too: it is told with the answer to its report."""
         return False
 
-    def hands_over(self, job: Job, host: str) -> bool:
-        """Whether this host reports the end of the step for the one that has executed it, and executes the next one."""
-        return False
+    def handed_over_by(self, connection, job: Job, host: str) -> str | None:
+        """The host that has executed this step, if ``host`` reports that for it, and executes the next one; otherwise None.
+
+        :raises StepFailed: the operation is not to go on
+        """
+        return None
 
     def host_step(self, job: Job) -> str:
         """The method of ``HostSteps`` that the agent executes for this step."""

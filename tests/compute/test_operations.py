@@ -428,10 +428,10 @@ def test_steps_that_do_nothing_are_recorded_with_the_step_before(cloud):
 
 def test_a_step_is_reported_by_the_host_that_takes_over_and_by_no_other(cloud):
     cloud.kind.host_steps = {**Example.host_steps, "publish": "publish"}
-    cloud.kind.hands_over = lambda job, host: (job.row["step"], host) == ("work", "h2")
+    cloud.kind.handed_over_by = lambda connection, job, host: "h1" if (job.row["step"], host) == ("work", "h2") else None
     operation = cloud.begin()
     with cloud.db.writer() as connection:
-        connection.execute(sa.update(operations.TABLE).values(data={"source": "h1", "made": 7}))
+        connection.execute(sa.update(operations.TABLE).values(data={"made": 7}))
     cloud.conductors[0].run(operation)
     number, engine = cloud.asked[0][2], cloud.conductors[1]
     for outdated in ((number, "h1"), (number - 1, "h2")):
@@ -441,6 +441,18 @@ def test_a_step_is_reported_by_the_host_that_takes_over_and_by_no_other(cloud):
     assert (answer["step"], answer["number"]) == ("publish", number + 1) and cloud.row()["step"] == "publish"
     assert engine.handed_over(operation, number, "h2") is None, "it comes again"
     assert len(cloud.asked) == 1, "it is not requested besides"
+
+
+def test_an_operation_that_is_not_to_go_on_is_undone_when_the_next_host_takes_over(cloud):
+    def handed_over_by(connection, job, host):
+        raise errors.StepFailed(reason="it was aborted")
+    cloud.kind.handed_over_by = handed_over_by
+    operation = cloud.begin()
+    cloud.conductors[0].run(operation)
+    assert cloud.conductors[1].handed_over(operation, cloud.asked[0][2], "h2", {}) is None
+    assert cloud.row()["report"] == {"host": "h2", "error": "it was aborted"}
+    cloud.run(operation)
+    assert cloud.kind.recorded == ["reserve", "failed it was aborted"]
 
 
 def test_the_first_request_of_a_step_tells_what_it_is_and_a_repeated_one_does_not(cloud):

@@ -111,3 +111,18 @@ def test_a_guest_that_is_found_running_on_the_target_is_there_while_the_source_i
         world.settle()
         checks.at_rest(world)
         assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, TWO)
+
+
+def test_it_moves_where_the_source_is_of_the_release_before(place, monkeypatch):
+    """It does not say that it may be told that its guest is expected."""
+    offer_disks = Peers.offer_disks
+
+    def of_before(*args):
+        return {name: value for name, value in offer_disks(*args).items() if name != "takes_over"}
+    monkeypatch.setattr(Peers, "offer_disks", of_before)
+    with place.world() as world:
+        uuid = active(world, own_port=True, volume=True)
+        world.wake(api.migrate_live(world, uuid))
+        world.run_all()
+        checks.at_rest(world)
+        assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, TWO)

@@ -178,7 +178,12 @@ class Peers:
     def guest_arrived(self, *args):
         return self._call("guest_arrived", live.arrived, *args)
 
-    def guest_moved(self, ctx, host: str, uuid: str, operation_id: str, number: int):
+    def guest_expected(self, ctx, host: str, *args) -> None:
+        """A cast."""
+        point("guest_expected")
+        self._world.mail.append((host, "guest_expected", args))
+
+    def guest_moved(self, ctx, host: str, uuid: str, operation_id: str, number: int, timeout_s: float):
         here, work = self._call("guest_moved", live.moved, ctx, host, uuid, operation_id, number)
         if work:
             operations = Operations(self._world.agents[host])
@@ -215,6 +220,10 @@ class DirectTunnel(contextlib.nullcontext):
     def __init__(self, channels: dict):
         super().__init__(self)
         self._channels = channels
+
+    @staticmethod
+    def is_open() -> bool:
+        return True
 
     def connect(self, channel: str):
         return self._channels[channel].connect()
