@@ -48,7 +48,8 @@ class Fault:
 
 
 def faults() -> list[Fault]:
-    return [*[Fault(FORWARD, step, what) for step in LiveMigrate.steps for what in (ABORT, *KILLS)],
+    done = [step for step in LiveMigrate.steps if step not in LiveMigrate.idle]
+    return [*[Fault(FORWARD, step, what) for step in done for what in (ABORT, *KILLS)],
             *[Fault(UNDO, step, what) for step in reversed(LiveMigrate.undoable) for what in KILLS]]
 
 
