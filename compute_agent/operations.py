@@ -5,7 +5,16 @@ import logging
 
 from common import errors, images, server_resources
 from common.rest import path
-from common.server_states import DELETING, IMAGE_TASKS, OPERATION_TASKS, PAUSED, POWER, RUNNING, STOPPED
+from common.server_states import (
+    DELETING,
+    IMAGE_TASKS,
+    OPERATION_TASKS,
+    PAUSED,
+    POWER,
+    RUNNING,
+    STOPPED,
+    TAKEN_OVER_TASKS,
+)
 from compute_agent.last_step import LastStep
 from compute_agent.messages import PasswordResult
 from compute_agent.migration import HostSteps
@@ -48,6 +57,15 @@ def _check_stays(instance: dict, host: str, action: str) -> None:
 class Operations:
     def __init__(self, agent):
         self.agent = agent
+
+    def _is_here(self, instance: dict) -> bool:
+        """Whether a server is on this host, and no other host takes it over. A message may be so late that the other one has been
+        asked since, or will be."""
+        here = instance["host"] == self.agent.conf.host and instance["task_state"] not in TAKEN_OVER_TASKS
+        if not here:
+            LOG.info("a request comes late: instance %s is on host %s, %s", instance["uuid"], instance["host"],
+                     instance["task_state"])
+        return here
 
     def _run(self, task, key: str, state: dict, failed: str, *about: str) -> None:
         """:param failed: the log message if the task fails, with ``about`` as its arguments"""
@@ -111,7 +129,7 @@ class Operations:
         report.name = action.replace("-", "_")
         with agent.recovered_lock(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
-            if instance is None or instance["task_state"] != POWER[action]:
+            if instance is None or instance["task_state"] != POWER[action] or not self._is_here(instance):
                 return
             report.started("guest", {})
             try:
@@ -275,7 +293,7 @@ class Operations:
             if instance is None or instance["task_state"] not in IMAGE_TASKS:
                 images.drop_unfilled(agent.rest, image_id)  # the server was deleted or its state reset since the request
                 return
-            if not self._waits(image_id):
+            if not self._is_here(instance) or not self._waits(image_id):
                 return
             task, state = Snapshot(agent), {
                 "uuid": uuid, "image_id": image_id, "vm_state": instance["vm_state"], "action": instance["task_state"],
@@ -298,7 +316,7 @@ class Operations:
         with agent.recovered_lock(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             device = _device(instance, volume_id, device_id)
-            if device is None or device["attachment_id"]:
+            if device is None or device["attachment_id"] or not self._is_here(instance):
                 return
             self._run(Attach(agent), key_of_volume(volume_id, uuid), {
                 "uuid": uuid, "volume_id": volume_id, "device": device["id"], "device_name": device["device_name"],
@@ -310,7 +328,7 @@ class Operations:
         with agent.recovered_lock(uuid):
             instance = agent.conductor.get_instance(ctx, uuid)
             device = _device(instance, volume_id, device_id)
-            if device is None:
+            if device is None or not self._is_here(instance):
                 return
             self._run(Detach(agent), key_of_volume(volume_id, uuid), {
                 "uuid": uuid, "volume_id": volume_id, "device": device["id"], "attachment_id": device["attachment_id"]},
