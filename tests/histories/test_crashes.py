@@ -559,6 +559,24 @@ def test_a_detachment_that_is_settled_late_leaves_what_was_attached_since(world)
     assert interfaces(world, uuid, port)
 
 
+def test_a_guest_that_is_started_again_takes_no_port_that_another_server_got(world):
+    """The host was cut off from power when the port was free again, and its server's row did not say so yet."""
+    mine, other = active(world, own_port=True), api.create(world)
+    world.finish(build(world, other, TWO))
+    port = own_port_of(world)
+    api.detach_interface(world, mine, port)
+    world.go_to(world.deliver(), "PUT ports done")
+    world.cut_power(ONE)
+    api.attach_interface(world, other, own_port=True, port_id=port)
+    world.finish(world.deliver())
+    world.boot_host(ONE)
+    world.run_all()
+    well(world, other, TWO)
+    ends_well(world, mine, ONE)
+    well(world, other, TWO)
+    assert interfaces(world, other, port) and not interfaces(world, mine, port)
+
+
 def test_a_late_report_of_a_detachment_leaves_what_was_attached_since(world):
     """The conductor takes a report from its queue after its agent has given up waiting and reported again."""
     uuid = active(world, own_port=True)
