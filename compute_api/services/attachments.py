@@ -183,15 +183,31 @@ def delete(call: Call, id: str, volume_id: str) -> None:
             raise errors.Conflict(f"Volume {volume_id} is still being attached.")
         actions.start(connection, call.ctx, id, "detach_volume")
         if row["host"] is None:
-            return _release(call, connection, device)
-        values = {"requested_action": "detach", "requested_at": db.now(), "request_id": call.ctx.request_id}
-        rows.update_where(connection, DEVICES, values, id=device["id"])
+            rows.delete_where(connection, DEVICES, id=device["id"])
+        else:
+            values = {"requested_action": "detach", "requested_at": db.now(), "request_id": call.ctx.request_id}
+            rows.update_where(connection, DEVICES, values, id=device["id"])
+    if row["host"] is None:
+        return _release(call, device)
     if device["exclusive_volume_id"] is None and device["requested_action"] != "detach":
         _announce(call, device, lambda: multiattach.begin_detaching(call, volume_id), _keep)
     call.svc.send(call.svc.agents.detach_volume, call.ctx, row["host"], id, volume_id, device["id"])
 
 
-def _release(call: Call, connection, device: dict) -> None:
-    """No host has it. If the transaction fails after all, the volume is free, and the request may be repeated."""
-    rows.delete_where(connection, DEVICES, id=device["id"])
-    server_resources.end_attachment(call.svc.rest, device["attachment_id"])
+def _release(call: Call, device: dict) -> None:
+    """End the reservation of a volume that a server without a host has had. If that fails, the server has it again.
+
+    :raises errors.Error: it failed; the request may be repeated
+    """
+    try:
+        server_resources.end_attachment(call.svc.rest, device["attachment_id"])
+    except errors.Error as error:
+        call.svc.db.transact(_give_back, call, device, str(error))
+        raise
+
+
+def _give_back(connection, call: Call, device: dict, reason: str) -> None:
+    """Nothing, if the server was deleted meanwhile."""
+    if instances.find(connection, device["instance_uuid"]) is not None:
+        rows.insert(connection, DEVICES, device, conflict=f"Volume {device['volume_id']} is attached to another server by now.")
+        actions.failed(connection, call.ctx.request_id, device["instance_uuid"], reason)

@@ -8,14 +8,14 @@ import pytest
 from common import context, db, errors
 from compute_api import devices
 from compute_api.services import attachments, guests, server_images, shelving
-from conductor.db import actions, models
+from conductor.db import actions, instances, models
 from tests.compute.test_guests import ROW as GUEST
 
 ROW = {"uuid": "s", "display_name": "n", "host": None, "locked": False, "image_meta": {"id": "i", "properties": {}},
        "flavor": {"disk": 1}, "vm_state": "active", "task_state": None}
 
 
-MADE = "11111111-2222-4333-8444-555555555555"
+MADE, OTHER = "11111111-2222-4333-8444-555555555555", "11111111-2222-4333-8444-666666666666"
 
 
 class Away(Exception):
@@ -76,3 +76,36 @@ def test_the_history_says_that_a_host_did_not_set_a_password(tmp_path):
         guests.change_password(asked, MADE, "secret")
     with database.reader() as connection:
         assert "host one" in actions.find(connection, MADE, ctx.request_id)["message"]
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_server_without_a_host_keeps_a_volume_that_could_not_be_freed(tmp_path, deleted):
+    """No other request waits for the volume service, and a server that is gone gets nothing back."""
+    class Failing:
+        def request(self, method, service, where, **more):
+            assert getattr(database._local, "connection", None) is None, "a transaction is open"
+            if deleted:
+                with database.writer() as connection:
+                    connection.execute(models.block_devices.delete())
+                    connection.execute(models.instances.delete())
+            raise errors.ServiceUnavailable(part="volume-api")
+    database = db.Database("compute", f"sqlite:///{tmp_path}/c.sqlite")
+    models.METADATA.create_all(database.engine)
+    at, ctx = db.now(), context.service_context(project_id="p")
+    device = {"id": "d", "instance_uuid": MADE, "volume_id": "v", "attachment_id": OTHER, "device_name": "/dev/vdb",
+              "exclusive_volume_id": "v", "boot_index": None, "delete_on_termination": False, "tag": None,
+              "requested_action": None, "requested_at": None, "request_id": "r"}
+    with database.writer() as connection:
+        connection.execute(models.instances.insert().values({
+            **GUEST, "uuid": MADE, "host": None, "power_state": 4, "vm_state": "shelved_offloaded", "created_at": at,
+            "updated_at": at}))
+        connection.execute(models.block_devices.insert().values(device))
+    asked = types.SimpleNamespace(ctx=ctx, svc=types.SimpleNamespace(
+        db=database, rest=Failing(), policy=types.SimpleNamespace(check=lambda *args: None, is_admin=lambda ctx: True)))
+    with pytest.raises(errors.ServiceUnavailable):
+        attachments.delete(asked, MADE, "v")
+    with database.reader() as connection:
+        row = instances.find(connection, MADE)
+        assert (row and row["block_devices"]) == (None if deleted else [device])
+        if not deleted:
+            assert "volume-api" in actions.find(connection, MADE, ctx.request_id)["message"]
