@@ -122,6 +122,11 @@ class _Networks:
     def __len__(self) -> int:
         return len(self.addresses) + len(self.wide)
 
+    @property
+    def cost(self) -> tuple[bool, int]:
+        """How much the kernel has to be asked for: of whole networks, all of a zone."""
+        return bool(self.wide), len(self)
+
     def __contains__(self, address: Address) -> bool:
         return address in self.addresses or any(address in network for network in self.wide)
 
@@ -129,7 +134,7 @@ class _Networks:
 def _forget(zone: int, family: int, own: _Networks, peers: _Networks | None) -> bool:
     done = True
     with NFCTSocket(nfgen_family=family) as conntrack:
-        for entry in _entries(conntrack, family, own if peers is None or len(own) <= len(peers) else peers):
+        for entry in _entries(conntrack, family, zone, own if peers is None or own.cost <= peers.cost else peers):
             ends = NFCTAttrTuple.from_netlink(family, entry.get_attr("CTA_TUPLE_ORIG"))
             source, target = ipaddress.ip_address(ends.saddr), ipaddress.ip_address(ends.daddr)
             if (entry.get_attr("CTA_ZONE") or 0) == zone and any(
@@ -138,13 +143,13 @@ def _forget(zone: int, family: int, own: _Networks, peers: _Networks | None) -> 
     return done
 
 
-def _entries(conntrack: NFCTSocket, family: int, networks: _Networks) -> list:
+def _entries(conntrack: NFCTSocket, family: int, zone: int, networks: _Networks) -> list:
     """Entries of which the first packet came from or went to these networks, and perhaps others, or some twice: a kernel before
-    5.8 gives all each time."""
+    6.8 gives those of all zones, and one before 5.8 all each time."""
     if networks.wide:
-        return list(conntrack.dump())
+        return list(conntrack.dump(zone=zone))
     return [entry for address in sorted(networks.addresses) for side in ("saddr", "daddr")
-            for entry in conntrack.dump(tuple_orig=NFCTAttrTuple(family=family, **{side: str(address)}))]
+            for entry in conntrack.dump(tuple_orig=NFCTAttrTuple(family=family, **{side: str(address)}), zone=zone)]
 
 
 def _delete(conntrack: NFCTSocket, entry) -> bool:

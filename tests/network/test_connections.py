@@ -73,13 +73,28 @@ def test_whole_networks_of_a_port_end_nothing_where_the_hosts_own_connections_ar
 def test_many_ports_that_lose_one_peer_cost_one_question(monkeypatch):
     asked = []
 
-    def entries(conntrack, family, networks):
-        asked.append(sorted(map(str, networks.addresses)))
+    def entries(conntrack, family, zone, networks):
+        asked.append((zone, sorted(map(str, networks.addresses))))
         return []
     monkeypatch.setattr(connections, "_entries", entries)
     monkeypatch.setattr(connections, "NFCTSocket", lambda **named: contextlib.nullcontext())
     ends = [Ended(ZONE, frozenset({f"10.0.0.{n}", f"fd00::{n}"}), frozenset({"10.0.9.9"})) for n in range(1, 99)]
-    assert connections.forget(ends) and asked == [["10.0.9.9"]]
+    assert connections.forget(ends) and asked == [(ZONE, ["10.0.9.9"])]
+
+
+def test_connections_of_whole_networks_are_asked_for_by_zone_or_by_their_peers(monkeypatch):
+    """A host has those of all its networks in one table."""
+    asked = []
+
+    class Conntrack:
+        def dump(self, **named):
+            asked.append({name: value.saddr or value.daddr if name == "tuple_orig" else value for name, value in named.items()})
+            return []
+    monkeypatch.setattr(connections, "NFCTSocket", lambda **named: contextlib.nullcontext(Conntrack()))
+    assert connections.forget([Ended(ZONE, frozenset({"10.0.0.0/8"}))]) and asked == [{"zone": ZONE}]
+    asked.clear()
+    assert connections.forget([Ended(ZONE, frozenset({"10.0.0.0/8"}), frozenset({"10.0.0.6", "10.0.0.7", "fd00::7"}))])
+    assert asked == [{"tuple_orig": address, "zone": ZONE} for address in ("10.0.0.6", "10.0.0.6", "10.0.0.7", "10.0.0.7")]
 
 
 def test_a_kernel_that_refuses_leaves_it_to_be_repeated(monkeypatch):
@@ -157,6 +172,9 @@ assert ends_of({"10.0.0.3"}, 0, {"10.0.0.4"}) == {(0, "10.0.0.4", "10.0.0.3")}
 assert ends_of({"fd00::3"}, 7) == {(7, "fd00::2", "fd00::3")}
 assert ends_of({"10.0.0.0/30"}, 0, {"10.0.0.3", "fd00::2"}) == {(0, "10.0.0.2", "10.0.0.3"), (0, "10.0.0.3", "10.0.0.2")}
 assert there() == {(7, "10.0.0.4", "10.0.0.3"), (0, "fd00::2", "fd00::3")}
+add(0, "10.0.0.4", "10.0.0.3")
+assert ends_of({"10.0.0.0/24"}, 7) == {(7, "10.0.0.4", "10.0.0.3")}
+assert ends_of({"10.0.0.0/24"}) == {(0, "10.0.0.4", "10.0.0.3")}
 print("done")
 """
 
