@@ -18,6 +18,12 @@ class TooMany(errors.Error):
     status, kind, message = 429, "TooManyRequests", "There were too many failed attempts."
 
 
+def slow_down(response, wait_s: int):
+    """The response to a login that is not tried: it says when the next one may be."""
+    response.headers["Retry-After"] = str(wait_s)
+    return response
+
+
 def _short(keys: dict) -> dict:
     """The keys as digests, because names sent by clients can be of any length."""
     return {kind: hashlib.sha256(repr(key).encode("utf-8", "replace")).digest() for kind, key in keys.items()}

@@ -7,6 +7,7 @@ from dashboard import session, websso
 from dashboard.handlers.auth import begin, own_path
 from dashboard.pages import BAD, redirect, render
 from dashboard.texts import Text
+from dashboard.throttle import slow_down
 
 
 def show(req):
@@ -25,8 +26,8 @@ def stay(req):
     counted = {"account": (req.remote_addr, active.domain, active.user), "source": req.remote_addr}
     wait_s = req.svc.throttle.begin(counted)
     if wait_s:
-        return _page(req, text=Text(
-            "Too many wrong passwords. Try again in {seconds} seconds.", seconds=wait_s), status=429, later=later)
+        text = Text("Too many wrong passwords. Try again in {seconds} seconds.", seconds=wait_s)
+        return slow_down(_page(req, text=text, status=429, later=later), wait_s)
     try:
         made = session.prolonged(req, active, given.get("password", ""), given.get("passcode", ""))
     except (errors.Unauthorized, errors.BadRequest):

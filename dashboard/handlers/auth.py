@@ -6,6 +6,7 @@ from common import errors
 from dashboard import languages, session, websso
 from dashboard.pages import redirect, render
 from dashboard.texts import Text
+from dashboard.throttle import slow_down
 
 _YEAR_S = 365 * 86400
 _WRONG = "The user name or password is incorrect, or the one-time code is missing or wrong."
@@ -46,9 +47,7 @@ def own_path(text: str) -> str:
 
 def _slow_down(req, fields: dict, wait_s: int, **shown):
     text = Text("Too many failed logins from your address. Try again in {seconds} seconds.", seconds=wait_s)
-    response = _page(req, text=text, later=fields.get("next", ""), status=429, **shown)
-    response.headers["Retry-After"] = str(wait_s)
-    return response
+    return slow_down(_page(req, text=text, later=fields.get("next", ""), status=429, **shown), wait_s)
 
 
 def choose_language(req):

@@ -8,7 +8,7 @@ from dashboard.forms import Field, Fields
 from dashboard.pages import redirect, render
 from dashboard.panels.quotas import COMPUTE, NETWORK, VOLUME
 from dashboard.texts import Text
-from dashboard.throttle import TooMany
+from dashboard.throttle import TooMany, slow_down
 
 _PASSWORD = (Field("old_password", "Present password", "password", True), Field("password", "New password", "password", True),
              Field("password_again", "Repeat the new password", "password", True))
@@ -35,8 +35,8 @@ def change_password(req):
     counted = {"account": (req.remote_addr, active.domain, active.user), "source": req.remote_addr}
     wait_s = req.svc.throttle.begin(counted)
     if wait_s:
-        return _password_page(req, given, TooMany(Text(
-            "Too many wrong passwords. Try again in {seconds} seconds.", seconds=wait_s)))
+        text = Text("Too many wrong passwords. Try again in {seconds} seconds.", seconds=wait_s)
+        return slow_down(_password_page(req, given, TooMany(text)), wait_s)
     try:
         values = forms.read(_PASSWORD, given)
         if values["password"] != values["password_again"]:
