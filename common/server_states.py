@@ -110,9 +110,9 @@ OPERATION_TASKS = tuple(sorted({t for a in ACTIONS.values() if a.later is not No
 # {action of the agent on a guest: task_state while it is requested}
 POWER = {name: action.task_state for name, action in ACTIONS.items() if action.guest}
 
-# vm_states of servers with a guest, vm_states with a running guest, and task_states during which it keeps running.
-# Whose guests stand still only for work on them: nobody asked for it.
+# vm_states of servers whose guests stand still only for work on them: nobody asked for it.
 NOT_PAUSED = frozenset((ACTIVE, RESIZED))
+# vm_states of servers with a guest, vm_states with a running guest, and task_states during which it keeps running.
 WITH_GUEST = frozenset((ACTIVE, VM_PAUSED, SUSPENDED, RESCUED, RESIZED))
 GUEST_RUNS = frozenset((ACTIVE, RESCUED))
 HARMLESS_TASKS = (None, *IMAGE_TASKS)

@@ -15,12 +15,15 @@ Settings = dict[str, dict[str, dict[str, str]]]  # by file, section and option
 def parse(items: typing.Iterable[str]) -> Settings:
     """:raises ValueError: an item is of another form, or no daemon has such an option, or it does not take that value"""
     found: Settings = {}
+    daemons: dict[str, list[cfg.ConfigOpts]] = {}  # by file
     for item in items:
         name, equals, value = item.partition("=")
         if name.count(".") < 2 or not equals:
             raise ValueError("--set needs FILE.SECTION.OPTION=VALUE")
         file, section, option = name.split(".", 2)
-        _check(file, section, option, value)
+        if file not in daemons:
+            daemons[file] = _configurations(file)
+        _check(daemons[file], file, section, option, value)
         found.setdefault(file, {}).setdefault(section, {})[option] = value
     return found
 
@@ -38,9 +41,9 @@ def _configurations(file: str) -> list[cfg.ConfigOpts]:
     return found
 
 
-def _check(file: str, section: str, option: str, value: str) -> None:
+def _check(daemons: list[cfg.ConfigOpts], file: str, section: str, option: str, value: str) -> None:
     known = False
-    for conf in _configurations(file):
+    for conf in daemons:
         try:
             conf.set_override(option, value, group=None if section == "DEFAULT" else section)
             known = True

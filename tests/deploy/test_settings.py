@@ -25,3 +25,11 @@ def test_what_no_daemon_reads_is_an_error(item, said):
     with pytest.raises(ValueError, match="--set") as error:
         settings.parse(["compute.compute.build_resend_s=5", item])
     assert said in str(error.value)
+
+
+def test_options_are_read_once_for_all_settings_of_a_file(monkeypatch):
+    read, load = [], settings.conf_module.load
+    monkeypatch.setattr(settings.conf_module, "load", lambda name, *args: read.append(name) or load(name, *args))
+    settings.parse([f"compute.compute.build_resend_s={n}" for n in range(5, 9)])
+    daemons = [daemon.load().conf_name for daemon in settings.DAEMONS.values()]
+    assert len(read) == daemons.count("compute") > 0
