@@ -101,9 +101,10 @@ RESIZE_TASKS = RESIZE_PREP, RESIZE_MIGRATING, RESIZE_MIGRATED, RESIZE_FINISH = A
 REVERTING, LIVE_MIGRATING = (ACTIONS[name].task_state for name in ("revertResize", "os-migrateLive"))
 EVACUATION_TASKS = EVACUATING, EVACUATION_SPAWNING = ACTIONS["evacuate"].all_task_states
 SHELVING_TASKS = SHELVING, SHELVING_PENDING, SHELVING_UPLOADING = ACTIONS["shelve"].all_task_states
-# While a server leaves its host without the host's doing, and while another one takes it over: nothing is requested of volumes.
+# While a server leaves its host without the host's doing, and while another one, or none, takes it over: nothing is requested of
+# volumes.
 LEAVING_TASKS = (EVACUATING, RESIZE_MIGRATED, RESIZE_FINISH)
-TAKEN_OVER_TASKS = (*LEAVING_TASKS, EVACUATION_SPAWNING)
+TAKEN_OVER_TASKS = (*LEAVING_TASKS, EVACUATION_SPAWNING, *SHELVING_TASKS, *ACTIONS["shelveOffload"].all_task_states)
 UNSHELVING_TASKS = UNSHELVING, _ = ACTIONS["unshelve"].all_task_states
 # Task states of operations that ``conductor.operations`` runs, except for the one that builds have too.
 OPERATION_TASKS = tuple(sorted({t for a in ACTIONS.values() if a.later is not None for t in a.all_task_states} - {*BUILD_TASKS}))

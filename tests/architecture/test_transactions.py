@@ -1,4 +1,4 @@
-"""No transaction is open while another service or the bus is waited for: it would lock its rows, or all writers, for that long."""
+"""No transaction is open while another service or the bus is waited for: it would lock its rows, or all writers, so long."""
 
 import ast
 import pathlib
@@ -52,8 +52,9 @@ class Code:
 
     def faults(self):
         for name, (module, within, function) in self.functions.items():
-            # a database's has no annotation; a socket has one
-            if any(each.arg == "connection" and not each.annotation for each in function.args.args) and (found := self.waits_in(name)):
+            # A connection to a database has no annotation; a socket has one.
+            given = any(each.arg == "connection" and not each.annotation for each in function.args.args)
+            if given and (found := self.waits_in(name)):
                 yield f"{name}, which is given a transaction: {found}"
             for node in ast.walk(function):
                 if isinstance(node, ast.With) and any(
