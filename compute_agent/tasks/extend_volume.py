@@ -1,7 +1,7 @@
 """Make a guest see that one of its volumes was extended."""
 
 from common import errors
-from common.server_states import NOT_PAUSED, RUNNING
+from common.server_states import NOT_PAUSED, PAUSED, RUNNING
 from compute_agent.tasks.reporting import ReportingTask, reason
 from compute_agent.tasks.volume_keys import volume_of
 
@@ -25,8 +25,9 @@ class ExtendVolume(ReportingTask):
         row = self.current(state)
         if row is None:
             return False
-        if row["vm_state"] not in NOT_PAUSED:
-            state["running"] = False  # its owner has paused or stopped it since
+        power = self.agent.driver.power_states().get(state["uuid"])
+        if row["vm_state"] not in NOT_PAUSED or power not in (RUNNING, PAUSED):
+            state["running"] = False  # its owner has paused or stopped it since, or it was stopped to move
         return any(d["attachment_id"] == state["attachment_id"] for d in row["block_devices"])
 
     def discard(self, state):

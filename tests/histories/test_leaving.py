@@ -86,3 +86,16 @@ def _leave(world: World, uuid: str, leave: str) -> bool:
     world.run_all()
     del world.agents[ONE].tasks.settle
     return True
+
+
+def test_a_guest_that_was_stopped_to_move_does_not_run_again_for_an_extension(world):
+    """Its host was killed before the guest was paused for that, and goes on with it when the guest is off."""
+    uuid = active(world, volume=True)
+    api.extend_volume(world, uuid)
+    world.go_to(world.deliver(), "pause")
+    world.crash(ONE)
+    assert _leave(world, uuid, "migrate")
+    world.settle()
+    checks.at_rest(world)
+    assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == LEAVE["migrate"]
+    assert world.guests(ONE)[uuid] == server_states.SHUTDOWN
