@@ -6,7 +6,7 @@ changes it before it starts a guest. Each of them sees what the other has writte
 
 from common import db, errors, rows
 from common.server_states import ACTIVE, IMAGE_TASKS, STOPPED
-from conductor.db import hosts, instances, machine, operations, resizes, server_migrations
+from conductor.db import hosts, instances, machine, operations, rebuilds, resizes, server_migrations
 
 EVACUATE, DROP_WAITING = "evacuate", "drop_waiting_images"
 
@@ -18,8 +18,12 @@ def begin(connection, ctx, uuid: str, *, host: str | None, force: bool, stopped:
     :param force: take the requested host without asking the scheduler's filters
     :param stopped: leave the server stopped, whatever it was before
     :raises InvalidState: the server's state does not allow it
+    :raises Conflict: its root volume gets an image, which ends without its host
     :raises BadRequest: its host is up
     """
+    under_way = operations.of_server(connection, uuid)
+    if any(o["kind"] == rebuilds.REBUILD_VOLUME and o["step"] in rebuilds.GUARDED for o in under_way):
+        raise errors.Conflict(f"The root volume of instance {uuid} is being rebuilt. Wait until that has ended.")
     before = instances.states_of(connection, uuid)
     machine.begin(connection, uuid, "evacuate", request_id=ctx.request_id)
     row = instances.find(connection, uuid)

@@ -8,6 +8,9 @@ from conductor.db import models, operations
 
 REBUILD_VOLUME = "rebuild_volume"
 _WAITING = "reimage"  # the step in which the volume gets its image
+# Steps that nothing else may end: they replace the attachment of the volume that the server boots from, and what the volume has.
+# None of them needs the server's host.
+GUARDED = ("reserve", "request", _WAITING)
 
 
 def begin(connection, ctx, row: dict, volume_id: str, image_id: str) -> str:

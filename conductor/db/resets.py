@@ -10,7 +10,7 @@ from conductor.db import evacuations, live_migrations, machine, operations, rebu
 # its new host, which would lose what it has written there, as long as the row does not name that host.
 GUARDED: dict[str, tuple[str, ...]] = {
     shelving.OFFLOAD: ("remove", "disconnect"), evacuations.EVACUATE: ("disconnect", "fence"),
-    rebuilds.REBUILD_VOLUME: ("reserve", "request", "reimage"),
+    rebuilds.REBUILD_VOLUME: rebuilds.GUARDED,
     resizes.MIGRATE: ("start",), resizes.REVERT: ("start",), live_migrations.KIND: ("migrate",)}
 
 

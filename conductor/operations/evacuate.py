@@ -4,7 +4,7 @@ from common import db, errors, images, server_resources
 from common.server_states import ERROR, EVACUATION_SPAWNING
 from conductor.db import actions, allocations, evacuations, instances, machine, resizes, server_migrations
 from conductor.operations import Job, Operation, Wait
-from conductor.operations.resize import Resize, end_attachments
+from conductor.operations.resize import Resize, end_former_attachments
 
 
 class Evacuate(Resize):
@@ -56,7 +56,7 @@ class Evacuate(Resize):
             resizes.remove_from(connection, job.ctx, job.uuid, job.data["target"])
 
     def disconnect(self, job: Job) -> None:
-        end_attachments(job, job.data["source"])
+        end_former_attachments(job)
 
     def fence(self, job: Job) -> None:
         """If the former host is back already, its guest must be gone before the new one starts."""

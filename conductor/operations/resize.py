@@ -22,6 +22,17 @@ def end_attachments(job: Job, host: str) -> None:
         server_resources.end_attachment(job.service.rest, each)
 
 
+def end_former_attachments(job: Job) -> None:
+    """Delete all attachments of the server's volumes but those to the host that it is on now. Most are those to its former host;
+    one that an operation left, which was given up, may be a reservation for no host.
+    """
+    found = set(server_resources.attachments_of(job.service.rest, job.uuid)) - set(job.data["attachments"].values())
+    if found:
+        job.check()
+    for each in sorted(found):
+        server_resources.end_attachment(job.service.rest, each)
+
+
 def _stays(job: Job) -> bool:
     """Whether the server is resized on its own host."""
     return job.data["source"] == job.data["target"]
@@ -101,7 +112,7 @@ class Move(Resize):
         return job.ask(job.data[self.destination]) if _stays(job) else job.ask_if_up(job.data[self.destination])
 
     def disconnect(self, job: Job) -> None:
-        end_attachments(job, job.data[self.origin])
+        end_former_attachments(job)
 
     def _host(self, connection, job: Job) -> dict:
         """The columns that name the host on which the guest runs."""

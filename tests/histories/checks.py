@@ -142,7 +142,11 @@ def _volumes(world: World, rows: dict) -> None:
     for volume in world.services.volumes.values():
         device, row = held.get(volume["id"], (None, None))
         offloaded = row is not None and row["vm_state"] == server_states.SHELVED_OFFLOADED
-        expected = "reserved" if offloaded else "in-use" if volume["id"] in attached else "available"
+        # A rebuild failed, or was given up, which had reserved it for the start of the guest.
+        given_up = row is not None and (row["vm_state"] == server_states.ERROR or row["uuid"] in world.lost) and not any(
+            a["host"] for a in world.services.attachments.values() if a["volume_id"] == volume["id"])
+        used = "in-use" if volume["id"] in attached else "available"
+        expected = "reserved" if offloaded or given_up and volume["id"] in attached else used
         assert volume["status"] == expected, f"volume {volume} of {row and row['uuid']}"
     for uuid, device in ((row["uuid"], d) for d, row in held.values()):
         assert device["volume_id"] in world.services.volumes, f"server {uuid} lost volume {device['volume_id']}"

@@ -220,8 +220,9 @@ class History:
         self.world.troubled = True
         try:
             api.evacuate(self.world, row["uuid"])
-            if row["task_state"]:
+            if row["task_state"]:  # whoever worked on it may have stopped its guest, or destroyed it
                 self.world.given_up.add(row["uuid"])
+                self.world.lost.add(row["uuid"])
         except errors.Error as error:
             return f"of {row['uuid']} from {row['host']}, {how}, is refused: {error}"
         return f"{row['uuid']} from {row['host']}, {how}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common import server_states
+from common import errors, server_states
 from tests.histories import api, checks
 from tests.histories.test_crashes import active
 from tests.histories.test_migrations import HARM, POINTS, go, harm_and_settle, sample
@@ -86,6 +86,27 @@ def test_a_server_whose_volume_has_lost_everything_is_rebuilt_again(place):
         world.settle()
         checks.at_rest(world)
         assert world.row(uuid)["vm_state"] == server_states.ACTIVE and root(world, uuid)["images"] == 2
+
+
+def test_a_server_whose_host_dies_while_its_volume_gets_an_image_is_evacuated_afterwards(place):
+    with place.world() as world:
+        world.services.images_slow = True
+        uuid = begun(world)
+        go_to_step(world, "reimage")
+        world.crash(HOSTS[0])
+        world.fall_silent(HOSTS[0])
+        with pytest.raises(errors.Conflict, match="is being rebuilt"):
+            api.evacuate(world, uuid)
+        world.services.images_slow = False
+        for _ in range(5):
+            world.pass_of_operations()
+            world.run_all()
+        assert world.row(uuid)["vm_state"] == server_states.ERROR  # there is nobody to start it
+        world.wake(api.evacuate(world, uuid))
+        world.settle()
+        checks.at_rest(world)
+        assert (world.row(uuid)["vm_state"], world.row(uuid)["host"]) == (server_states.ACTIVE, HOSTS[1])
+        assert root(world, uuid)["images"] == 1
 
 
 def test_a_large_image_is_waited_for_however_long_it_takes(place):
