@@ -229,3 +229,22 @@ def test_a_server_that_is_deleted_meanwhile_leaves_nothing_on_either_host(cloud,
     wait_for(lambda: sum(used()) == 1, 20, what=f"only the first server, not {used()}")
     files = pathlib.Path(cloud.state).glob("**/instances/*/*")
     wait_for(lambda: not [f for f in files if made in str(f)], 20, what="the files to be gone")
+
+
+@pytest.fixture(scope="module")
+def lossy(tmp_path_factory):
+    made = FakeCloud(tmp_path_factory.mktemp("lossy"), module="tests.functional.lossy_cloud", hosts=2).start()
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize(("lost", "expected_s"), [
+    ("compute-agent request", 3), ("conductor request", 2), ("conductor answer", 2)])
+def test_a_guest_does_not_stand_still_until_a_step_is_requested_again_if_a_message_is_lost(lossy, lost, expected_s):
+    with active_server(lossy.client, "late") as server:
+        target, still = other(lossy, server), pathlib.Path(f"{lossy.state}.still")
+        pathlib.Path(f"{lossy.state}.lose").write_text(lost)
+        begin(lossy, server)
+        assert idle(lossy, server)["OS-EXT-SRV-ATTR:host"] == target
+        assert expected_s <= float(still.read_text()) < expected_s + 4
+        still.unlink()
