@@ -4,6 +4,7 @@ A form that is refused, by the dashboard or by an API, is shown again with every
 """
 
 import dataclasses
+import re
 import typing
 
 from common import errors, values
@@ -42,10 +43,10 @@ class Fields(dict[str, str]):
 class Field:
     """One field of a form.
 
-    :param kind: text, area, number, choice, many, check, password, hidden
+    :param kind: text, area, number, memory (MiB, typed in GiB), choice, many, check, password, hidden
     :param options: of a choice, or of many. A tuple has texts of ours, which are translated; a list has names that others chose
     :param blank: the text of the empty choice; None: there is none
-    :param low, high: bounds of a number, both included
+    :param low, high: bounds of a number, or of memory in MiB, both included. Memory whose ``low`` is -1 may be -1: unlimited
     :param section: the heading above it, if it begins a section
     :param preset: whether a link to the form may give its value. Any site can have such links, so never what a user must decide.
     :param unfit: options that cannot be chosen, and why
@@ -100,7 +101,7 @@ class Field:
         if not text:
             if self.required:
                 raise ValueError("Choose one." if self.kind == "choice" else "This field is required.")
-            return None if self.kind == "number" else ""
+            return None if self.kind in ("number", "memory") else ""
         return self._checked(text)
 
     def _checked(self, text: str):
@@ -111,6 +112,8 @@ class Field:
                 raise ValueError(Text("Enter a whole number from {low} to {high}.", low=self.low, high=self.high)
                                  if self.high < values.INT32 else Text("Enter a whole number, {low} or more.",
                                                                        low=self.low)) from None
+        if self.kind == "memory":
+            return self._mib(text)
         if self.kind == "choice" and text not in {value for value, _ in self.options}:
             raise ValueError("Choose from the list. It may have changed since this page was opened.")
         if text in self.unfit:
@@ -119,15 +122,40 @@ class Field:
             raise ValueError(Text("Enter at most {most} characters.", most=self.max_length))
         return text
 
+    def _mib(self, text: str) -> int:
+        found = _mib(text)
+        if found is not None and (self.low <= found <= self.high if found != -1 else self.low == -1):
+            return found
+        raise ValueError(Text("Enter an amount of GiB, such as 0.5 or 16, or -1 for unlimited.") if self.low == -1 else Text(
+            "Enter an amount of GiB, such as 0.5 or 16, from {low} to {high}.", low=gib(self.low), high=gib(self.high)))
+
     def typed(self, given: Fields | None):
         """What the field shows: what was typed, or its initial value. Passwords are never shown again."""
         if self.kind == "password":
             return ""
         if given is None:
-            return self.initial
+            return gib(self.initial) if self.kind == "memory" and self.initial not in ("", None) else self.initial
         if self.kind == "many":
             return given.all(self.name)
         return given.get(self.name, "")
+
+
+_GIB = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+
+
+def _mib(text: str) -> int | None:
+    """An amount of GiB in MiB, -1 as it is, and None for what is neither."""
+    if text == "-1":
+        return -1
+    return round(float(text) * 1024) if _GIB.fullmatch(text) else None
+
+
+def gib(mib: int) -> str:
+    """The shortest number of GiB that is read as this many MiB; -1 as it is."""
+    if mib < 0:
+        return str(mib)
+    texts = (f"{mib / 1024:.{digits}f}" for digits in range(5))
+    return next(text for text in texts if _mib(text) == mib)
 
 
 @dataclasses.dataclass

@@ -146,6 +146,7 @@ class Table:
     :param rows: (answers of the tab, row of the resource) -> rows
     :param target: the value that identifies a row to the actions
     :param actions: verbs of hidden actions of the panel
+    :param empty: what is said if it has no rows, and then what one can do
     """
 
     title: str
@@ -165,6 +166,7 @@ class Tab:
     """A part of a detail page. Only the open tab's requests are sent.
 
     :param asks: (req, id) -> {name: Ask}
+    :param empty: what is said, once, if none of its tables has rows. "": each table says it
     """
 
     name: str
@@ -173,9 +175,10 @@ class Tab:
     facts: tuple[tuple[str, tuple[Column, ...]], ...] = ()
     tables: tuple[Table, ...] = ()
     template: str = ""
+    empty: str = ""
 
     def __post_init__(self):
-        mark(self, "title")
+        mark(self, "title", "empty")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,6 +213,7 @@ class Panel:
     :param more: (req, rows): adds to rows what other services know, with a constant number of requests
     :param busy: whether a row changes by itself soon, so that the page is refreshed
     :param also: kinds of other things whose changes its pages show, as ``common.changes`` calls them
+    :param empty: what is said if it has no rows, and then what one can do
     :param owner: the member of a row with the id of its project, where the list also has what belongs to others: that is shown
         without actions. "": all rows have actions
     """

@@ -6,7 +6,7 @@ from dashboard import forms, session
 from dashboard.asks import do, get, send, together
 from dashboard.forms import Field, Fields
 from dashboard.pages import redirect, render
-from dashboard.panels.quotas import COMPUTE, NETWORK, VOLUME
+from dashboard.panels.quotas import COMPUTE, NETWORK, VOLUME, kind_of
 from dashboard.texts import Text
 from dashboard.throttle import TooMany, slow_down
 
@@ -81,7 +81,8 @@ def _class():
 
 
 def _quota_fields(found: dict) -> list[Field]:
-    return [Field(name, text, "number", True, initial=found[name], low=-1) for name, text in COMPUTE.items() if name in found]
+    return [Field(name, text, kind_of(name), True, initial=found[name], low=-1)
+            for name, text in COMPUTE.items() if name in found]
 
 
 def ask_defaults(req):

@@ -63,6 +63,9 @@ PANEL = Panel(
                  ask="{name} is deleted. Its hosts must be removed first.")),
     item=lambda req, id: get("compute", path("/v2.1/os-aggregates/{name}", id), "aggregate"),
     tabs=(Tab("hosts", "Hosts", tables=(Table("Hosts", lambda found, row: [{"host": h} for h in row["hosts"]], (
-        Column("Host", "host"),), "This aggregate has no hosts.", target="host", actions=("remove-host",), add=("host",)),)),),
+        Column("Host", "host"),),
+        "This aggregate has no hosts. Add those that have something in common, such as SSDs.", target="host",
+        actions=("remove-host",), add=("host",)),)),),
     create=Create("Create aggregate", (Field("name", "Name", required=True), Field("zone", "Availability zone")),
-                  _create_aggregate))
+                  _create_aggregate),
+    empty="There are no host aggregates yet. They group hosts that have something in common, such as SSDs.")

@@ -140,11 +140,11 @@ PANEL = Panel(
     create=Create("Create credential", _create_fields, _create, help=(
         "Programs for Amazon's EC2 log in with an access key. An authenticator app makes one-time passwords of a secret, for "
         "logins that want one.")),
-    empty="There are no credentials yet.")
+    empty="There are no credentials yet. They are access keys of EC2 and secrets of one-time passwords.")
 
 OF_ALL = dataclasses.replace(
     PANEL, path="/identity/all_credentials", title="All credentials", menu="Identity", admin=True,
     source=dataclasses.replace(PANEL.source, where=_of_all, of_user=False),
     columns=(PANEL.columns[0], Column("User", "user_id", "code"), *PANEL.columns[1:]), tabs=(),
     actions=PANEL.without("ec2rc"), create=Create("Create credential", _of_user_fields, _create_of_user),
-    empty="No user has any.")
+    empty="No user has credentials yet. They are access keys of EC2 and secrets of one-time passwords.")

@@ -64,6 +64,8 @@ PANEL = Panel(
         Column("ID", "id", "code"), Column("Description", "description"), Column("Enabled", "enabled", "yes"),
         Column("Work in it", _contents, "links"))),)),
         Tab("members", "Members", lambda req, id: assignments({"scope.domain.id": id}), tables=(Table(
-            "Members", members, MEMBER_COLUMNS, "It has no members of its own; its projects may have.", target="key",
+            "Members", members, MEMBER_COLUMNS,
+            "It has no members of its own; its projects may have. Add those who are to manage the domain.", target="key",
             actions=("remove-member",), add=("member",)),))),
-    create=Create("Create domain", (Field("name", "Name", required=True, max_length=64), DESCRIPTION), _create_domain))
+    create=Create("Create domain", (Field("name", "Name", required=True, max_length=64), DESCRIPTION), _create_domain),
+    empty="There are no domains yet. A domain has its own projects, users and groups.")

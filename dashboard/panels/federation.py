@@ -82,8 +82,10 @@ PROVIDERS = Panel(
                 "Protocols", lambda found, row: found["protocols"], (
                     Column("Protocol", "id", "code"), Column("Mapping", lambda p: [
                         (f"/identity/mappings/{p['mapping_id']}/", p["mapping_id"])], "links")),
-                "No protocols: nobody can log in by it.", actions=("edit-protocol", "delete-protocol"), add=("protocol",)),))),
-    create=Create("Create identity provider", lambda req: [_ID, DESCRIPTION, _REMOTE_IDS, *domain_fields(req)], _create_provider))
+                "No protocols: nobody can log in by it. Add one, with the mapping of its users.",
+                actions=("edit-protocol", "delete-protocol"), add=("protocol",)),))),
+    create=Create("Create identity provider", lambda req: [_ID, DESCRIPTION, _REMOTE_IDS, *domain_fields(req)], _create_provider),
+    empty="There are no identity providers yet. By one, people log in with accounts that they have elsewhere.")
 
 
 def _rules(text: str) -> list:
@@ -126,4 +128,5 @@ MAPPINGS = Panel(
                  ask="{name} is deleted. No protocol may use it.")),
     tabs=(Tab("overview", "Overview", facts=(("Mapping", (
         Column("ID", "id", "code"),)),), template="rules.html"),),
-    create=Create("Create mapping", (_ID, _RULES), _create_mapping))
+    create=Create("Create mapping", (_ID, _RULES), _create_mapping),
+    empty="There are no mappings yet. A mapping says which users and groups the logins of an identity provider are.")

@@ -84,14 +84,16 @@ PANEL = Panel(
         Column("Disk", "disk", "gib"), Column("Public", _is_public, "yes"),
         Column("Extra specs", lambda r: shown(r["extra_specs"]), "lines"))),)),
         Tab("access", "Access", _access, tables=(Table("Projects that may use it", _access_rows, (
-            Column("Project", "name"), Column("ID", "tenant_id", "code")), "All projects may use it, or none.",
+            Column("Project", "name"), Column("ID", "tenant_id", "code")),
+            "No project was given access. Those of a private flavor need it; a public one is for all.",
             target="tenant_id",
             actions=("remove-access",), add=("access",)),))),
     create=Create("Create flavor", (
         Field("name", "Name", required=True), Field("id", "ID", help="Leave empty to have one generated."),
         Field("vcpus", "VCPUs", "number", True, low=1, high=1000, initial=1),
-        Field("ram", "RAM in MiB", "number", True, low=1, high=10**8, initial=512),
+        Field("ram", "RAM in GiB", "memory", True, low=1, high=10**8, initial=512),
         Field("disk", "Disk in GiB", "number", True, high=10**6, initial=1),
         Field("ephemeral", "Ephemeral disk in GiB", "number", True, high=10**6, initial=0),
-        Field("swap", "Swap in MiB", "number", True, high=10**8, initial=0), Field("public", "Public", "check", initial=True),
-        Field("description", "Description")), _create_flavor))
+        Field("swap", "Swap in GiB", "memory", True, high=10**8, initial=0), Field("public", "Public", "check", initial=True),
+        Field("description", "Description")), _create_flavor),
+    empty="There are no flavors yet. Each instance has the VCPUs, RAM and disk of one.")

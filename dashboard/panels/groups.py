@@ -40,6 +40,8 @@ PANEL = Panel(
     item=lambda req, id: get("identity", path("/v3/groups/{name}", id), "group"),
     tabs=(Tab("users", "Users", lambda req, id: {"users": get("identity", path("/v3/groups/{name}/users", id), "users")},
               tables=(Table("Users", lambda found, row: found["users"], (Column("Name", "name"), Column("ID", "id", "code")),
-                            "This group has no users.", actions=("remove-user",), add=("user",)),)),),
+                            "This group has no users. Those that you add get the roles of the group.",
+                            actions=("remove-user",), add=("user",)),)),),
     create=Create("Create group", lambda req: [Field("name", "Name", required=True, max_length=64), DESCRIPTION,
-                                               *domain_fields(req)], _create_group))
+                                               *domain_fields(req)], _create_group),
+    empty="There are no groups yet. What is allowed to a group is allowed to all its users.")

@@ -89,7 +89,9 @@ HYPERVISORS = Panel(
             "with_servers": "true"}), "hypervisor", version="2.87")}, tables=(Table(
                 "Instances", lambda found, row: found["of"].get("servers") or [], (
                     Column("Name", lambda s: [(f"/admin/instances/{s['uuid']}/", s["name"])], "links"),
-                    Column("ID", "uuid", "code")), "No instances."),))))
+                    Column("ID", "uuid", "code")),
+                "There are no instances on this host. New ones come here while its service is enabled."),))),
+    empty="There are no hypervisors yet. A host appears here when its compute service has started.")
 
 
 def _row(row: Row) -> Row:
@@ -105,7 +107,8 @@ _SERVICES = Panel(
              Column("Status", "status", "status"), Column("State", "state", "status", "state"),
              Column("Reason", "disabled_reason"),
              Column("Last seen", "updated_at", "time", "updated_at")),
-    name=lambda row: Text("{what} on {host}", what=row["binary"], host=row["host"]))
+    name=lambda row: Text("{what} on {host}", what=row["binary"], host=row["host"]),
+    empty="There are no services yet. Each appears here when it has started.")
 
 
 def _set_service(req, id: str, body: dict) -> None:
@@ -140,7 +143,7 @@ VOLUME_SERVICES = Panel(
                   row=lambda row: {**row, "id": f"{row['binary']} {row['host']}"}),
     columns=(Column("Name", "binary", sort="binary"), Column("Host", "host", sort="host"), Column("Zone", "zone"),
              Column("Status", "status", "status"), Column("State", "state", "status", "state"),
-             Column("Last seen", "updated_at", "time")))
+             Column("Last seen", "updated_at", "time")), empty=_SERVICES.empty)
 
 AGENTS = Panel(
     path="/admin/agents", title="Network agents", menu="Admin", admin=True,
@@ -157,4 +160,5 @@ AGENTS = Panel(
         Action("enable", "Enable", lambda req, id, values, row: do(req, "PUT", "network", path("/v2.0/agents/{id}", id), {
             "agent": {"admin_state_up": True}}), when=lambda row: not row["admin_state_up"], done="{name} is enabled."),
         deletion("network", lambda id: path("/v2.0/agents/{id}", id), when=lambda row: not row["alive"],
-                 ask="{name} is forgotten until it reports again.")))
+                 ask="{name} is forgotten until it reports again.")),
+    empty="There are no network agents yet. Each appears here when it has started.")

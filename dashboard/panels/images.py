@@ -64,7 +64,7 @@ CREATE = (
     Field("disk_format", "Format", "choice", True, options=_options(_FORMATS), initial="qcow2"),
     Field("visibility", "Visibility", "choice", True, options=_options(_VISIBILITIES), initial="private"),
     Field("min_disk", "Minimum disk in GiB", "number", high=100000),
-    Field("min_ram", "Minimum RAM in MiB", "number", high=10000000),
+    Field("min_ram", "Minimum RAM in GiB", "memory", high=10000000),
     Field("protected", "Protected from deletion", "check"),
     Field("properties", "Properties", "area", help="One key=value per line, for example hw_disk_bus=scsi.", max_length=60000))
 
@@ -78,7 +78,7 @@ def _edit_fields(req, row):
     return [Field("name", "Name", initial=row["name"] or ""),
             Field("visibility", "Visibility", "choice", True, options=_options(_VISIBILITIES), initial=row["visibility"]),
             Field("min_disk", "Minimum disk in GiB", "number", True, initial=row["min_disk"], high=100000),
-            Field("min_ram", "Minimum RAM in MiB", "number", True, initial=row["min_ram"], high=10000000),
+            Field("min_ram", "Minimum RAM in GiB", "memory", True, initial=row["min_ram"], high=10000000),
             Field("protected", "Protected from deletion", "check", initial=row["protected"]),
             Field("hidden", "Hidden in lists", "check", initial=row["os_hidden"]),
             Field("tags", "Tags", "area", help="One per line.", initial="\n".join(t for t in row["tags"] if _is_typed(t)), rows=2,
@@ -176,7 +176,8 @@ PANEL = Panel(
             "Projects with which it is shared", lambda found, row: found["members"], (
                 Column("Project", "member_id", "code"), Column("Status", "status", "status"),
                 Column("Since", "created_at", "time")),
-            "It is shared with no project.", target="member_id", actions=("unshare",), add=("share",)),))),
+            "It is shared with no project. Share it with those that are to use it.",
+            target="member_id", actions=("unshare",), add=("share",)),))),
     create=Create("Import image", CREATE, _create), links=(("/project/images/upload/", "Upload image"),), status="status",
     owner="owner", busy=lambda row: row["status"] in ("saving", "importing", "uploading"),
     empty="There are no images yet. Import one from a distribution's web site, or upload a file.")

@@ -117,11 +117,6 @@ def _each(kind: str):
     return lambda found, row: [{**device, "number": n} for n, device in enumerate(found["of"].get(kind) or [])]
 
 
-def _no_metrics(of: str) -> str:
-    return Text("{what} are shown of instances that run, and only to administrators unless this cloud's policy says otherwise.",
-                what=Text(of))
-
-
 _RULES = (Column("Protocol", lambda r: r["ip_protocol"] or Text("any")), Column("From", "from_port"), Column("To", "to_port"),
           Column("Source", lambda r: (r.get("ip_range") or {}).get("cidr") or (r.get("group") or {}).get("name") or Text("any")))
 
@@ -150,29 +145,37 @@ TABS = (
             Column("Network", "network"), Column("IP addresses", lambda p: [ip["ip_address"] for ip in p["fixed_ips"]], "lines"),
             Column("Floating IPs", "floating", "lines"), Column("MAC address", "mac_address", "code"),
             Column("Status", "status", "status"), Column("Port", "id", "code")),
-        "This instance has no interfaces.", actions=("port-groups", "detach-interface"),
+        "This instance has no interfaces. Attach one to give it a network.", actions=("port-groups", "detach-interface"),
         add=("attach-interface", "associate")),)),
     Tab("volumes", "Volumes", _volumes, tables=(Table(
         "Volumes", _attached, (Column("Volume", "volume", "links"), Column("Device", "device", "code"), Column(
             "Size", "size", "gib"), Column("Deleted with the instance", "delete_on_termination", "yes")),
-        "No volumes are attached.", target="volumeId", actions=("detach-volume",), add=("attach-volume",)),)),
+        "No volumes are attached. Attach one for data that is to outlive the instance.", target="volumeId",
+        actions=("detach-volume",), add=("attach-volume",)),)),
     Tab("groups", "Security groups", _groups, tables=(
         Table("Security groups", lambda found, row: found["groups"], (
-            Column("Name", "name"), Column("Description", "description")), "No security groups.", add=("groups",)),
-        Table("Rules", _rules, (Column("Group", "group_name"), *_RULES), "No rules."))),
+            Column("Name", "name"), Column("Description", "description")),
+            "This instance has no security groups. Choose some, so that it can be reached.", add=("groups",)),
+        Table("Rules", _rules, (Column("Group", "group_name"), *_RULES),
+              "There are no rules, so nothing reaches the instance. Add some to one of its security groups."))),
     Tab("metrics", "Metrics", _metrics, tables=(
         Table("Memory and time", _totals, (Column("Runs since", "uptime"), Column("VCPUs", "cpus"), Column(
-            "RAM", "maximum", "mib"), Column("RAM that the host gave", "used", "mib")), _no_metrics("Metrics"), target="uptime"),
+            "RAM", "maximum", "mib"), Column("RAM that the host gave", "used", "mib")),
+            "It does not tell how much memory it uses. Reload the page in a moment.", target="uptime"),
         Table("Processors", _each("cpu_details"), (Column("Processor", "number"), Column(
-            "Time used", lambda cpu: f"{cpu['time'] / 1e9:.1f} s")), _no_metrics("Processors"), target="number"),
+            "Time used", lambda cpu: f"{cpu['time'] / 1e9:.1f} s")),
+            "It does not tell what its processors do. Reload the page in a moment.", target="number"),
         Table("Disks", _each("disk_details"), (
             Column("Disk", "number"), Column("Read", "read_bytes", "size"), Column("Reads", "read_requests"),
             Column("Written", "write_bytes", "size"), Column("Writes", "write_requests"), Column("Errors", "errors_count")),
-            _no_metrics("Disks"), target="number"),
+            "It has no disks. Attach a volume to give it one.", target="number"),
         Table("Network", _each("nic_details"), (
             Column("Interface", lambda nic: nic["mac_address"] or nic["number"]), Column("Received", "rx_octets", "size"),
             Column("Packets received", "rx_packets"), Column("Dropped", "rx_drop"), Column("Sent", "tx_octets", "size"),
-            Column("Packets sent", "tx_packets"), Column("Not sent", "tx_drop")), _no_metrics("Interfaces"), target="number"))),
+            Column("Packets sent", "tx_packets"), Column("Not sent", "tx_drop")),
+            "It has no interfaces. Attach one to give it a network.", target="number")),
+        empty="There are no metrics. Only instances that run have some, and only administrators see them unless this cloud's "
+              "policy says otherwise."),
     Tab("password", "Password", _guest_password, template="password.html"),
     Tab("actions", "Action log", _actions, template="steps.html"))
 

@@ -96,14 +96,16 @@ PANEL = Panel(
         Tab("properties", "Properties", tables=(Table("Properties", _properties, (
             Column("Name", "name", "code"), Column("Title", lambda p: p.get("title")), Column("Type", lambda p: p.get("type")),
             Column("Values", lambda p: [str(v) for v in p.get("enum", ())], "lines"),
-            Column("Description", lambda p: p.get("description"))), "It has no properties of its own.", target="name"),)),
+            Column("Description", lambda p: p.get("description"))),
+            "It has no properties of its own. They are part of a definition that is imported.", target="name"),)),
         Tab("types", "Resource types", tables=(Table(
             "Resource types", lambda found, row: row.get("resource_type_associations", ()), (
                 Column("Resource type", "name"), Column("Prefix", lambda t: t.get("prefix"), "code")),
-            "No resource has them.", target="name", actions=("remove-type",), add=("type",)),))),
+            "No resource has them. Add the types of resources that they describe.", target="name",
+            actions=("remove-type",), add=("type",)),))),
     create=Create("Import namespace", (
         Field("definition", "Definition", "area", True, rows=14, max_length=200000, placeholder=_EXAMPLE,
               help="In JSON: a namespace with its properties, objects, tags and resource types."),
         Field("public", "Public", "check", initial=True), Field("protected", "Protected from deletion", "check")),
         _import, max_bytes=1048576),
-    empty="There are no metadata definitions yet.")
+    empty="There are no metadata definitions yet. They tell programs which properties resources can have.")

@@ -12,4 +12,5 @@ PANEL = Panel(
              Column("From", "source_compute", sort="source_compute"), Column("To", "dest_compute", sort="dest_compute"),
              Column("Started", "created_at", "time", "created_at"), Column("Updated", "updated_at", "time", "updated_at")),
     filters=(Filter("migration_type", "Type", tuple((t, t) for t in ("migration", "resize", "live-migration", "evacuation"))),),
-    busy=lambda row: row["status"] in ("queued", "preparing", "running", "migrating", "accepted", "pre-migrating"))
+    busy=lambda row: row["status"] in ("queued", "preparing", "running", "migrating", "accepted", "pre-migrating"),
+    empty="No instances were moved yet. Those that are resized or go to another host are listed here.")

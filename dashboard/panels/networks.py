@@ -186,10 +186,12 @@ PANEL = Panel(
         Tab("subnets", "Subnets", _subnets, tables=(Table("Subnets", lambda found, row: found["subnets"], (
             Column("Name", "name"), Column("Addresses", "cidr", "code"), Column("Gateway", "gateway_ip", "code"),
             Column("DHCP", "enable_dhcp", "yes"), Column("DNS servers", "dns_nameservers", "lines"), Column("ID", "id", "code")),
-            "This network has no subnets.", actions=("edit-subnet", "delete-subnet"), add=("subnet",)),)),
+            "This network has no subnets. Create one, so that instances get addresses.",
+            actions=("edit-subnet", "delete-subnet"), add=("subnet",)),)),
         Tab("ports", "Ports", _ports, tables=(Table("Ports", lambda found, row: found["ports"], (
             Column("Name", lambda p: [(f"/project/ports/{p['id']}/", p["name"] or p["id"])], "links"), *PORT_COLUMNS),
-            "This network has no ports.", add=("port",)),))),
+            "This network has no ports. Instances and routers bring theirs; create one for an address that is to stay.",
+            add=("port",)),))),
     create=Create("Create network", _CREATE, _create), status="status", owner="project_id",
     empty="There are no networks yet. Instances reach each other through networks.")
 

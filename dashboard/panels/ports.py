@@ -55,7 +55,7 @@ PANEL = Panel(
         Column("Security groups", "security_groups", "lines"),
         Column("Further allowed addresses", lambda r: [p["ip_address"] for p in r.get("allowed_address_pairs", ())], "lines"),
         Column("Host", lambda r: r.get("binding:host_id")), Column("Created", "created_at", "time"))),)),),
-    status="status")
+    status="status", empty="There are no ports yet. Each interface of an instance or a router is one.")
 
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/ports", title="All ports", menu="Admin", admin=True, create=None,

@@ -66,15 +66,17 @@ PANEL = Panel(
         Column("ID", "id", "code"), Column("Description", "description"), Column("Domain", "domain_id", "code"),
         Column("Enabled", "enabled", "yes"), Column("Tags", "tags", "lines"))),)),
         Tab("members", "Members", lambda req, id: assignments({"scope.project.id": id}), tables=(Table(
-            "Members", members, MEMBER_COLUMNS, "This project has no members.", target="key", actions=("remove-member",),
+            "Members", members, MEMBER_COLUMNS, "This project has no members. Add those who are to work in it.", target="key",
+            actions=("remove-member",),
             add=("member",)),)),
         Tab("usage", "Usage", _usage, tables=(
             Table("Quotas", _used, (Column("Of", "text"), Column("Used", lambda r: (r["used"], r["limit"]), "bar")),
-                  "No service tells them now."),
+                  "No service tells the quotas now. Open this page again in a moment."),
             Table("Instances of the last 30 days", _hours, (
                 Column("Name", "name"), Column("Flavor", "flavor"), Column("VCPUs", "vcpus"), Column("RAM", "memory_mb", "mib"),
                 Column("Disk", "local_gb", "gib"), Column("Hours", lambda s: round(s["hours"], 1)),
                 Column("State", "state", "status")),
-                "It had no instances.", target="instance_id")))),
+                "There were no instances. Those that run are listed here with their hours.", target="instance_id")))),
     create=Create("Create project", lambda req: [Field("name", "Name", required=True, max_length=64), DESCRIPTION,
-                                                 *domain_fields(req)], _create_project))
+                                                 *domain_fields(req)], _create_project),
+    empty="There are no projects yet. Whatever there is in a cloud belongs to one.")

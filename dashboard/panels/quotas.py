@@ -6,7 +6,7 @@ from dashboard.forms import Field
 from dashboard.panel import Row
 from dashboard.texts import Text
 
-COMPUTE = {"instances": "Instances", "cores": "VCPUs", "ram": "RAM in MiB", "key_pairs": "Key pairs",
+COMPUTE = {"instances": "Instances", "cores": "VCPUs", "ram": "RAM in GiB", "key_pairs": "Key pairs",
            "server_groups": "Server groups",
            "server_group_members": "Members of a server group", "metadata_items": "Metadata of an instance"}
 VOLUME = {"volumes": "Volumes", "gigabytes": "Volume storage in GiB", "snapshots": "Snapshots",
@@ -14,6 +14,11 @@ VOLUME = {"volumes": "Volumes", "gigabytes": "Volume storage in GiB", "snapshots
 NETWORK = {"network": "Networks", "subnet": "Subnets", "port": "Ports", "router": "Routers", "floatingip": "Floating IPs",
            "security_group": "Security groups", "security_group_rule": "Security group rules"}
 _OF_ONE = {"server_group_members", "metadata_items", "per_volume_gigabytes"}  # nothing of a project counts towards them
+
+
+def kind_of(name: str) -> str:
+    """The kind of the field in which a quota is edited."""
+    return "memory" if name == "ram" else "number"
 
 
 def _quotas(req, project: str) -> dict[str, dict]:
@@ -42,7 +47,7 @@ def used_rows(found: dict[str, dict]) -> list[Row]:
 
 def quota_fields(req, row) -> list[Field]:
     found = _quotas(req, row["id"])
-    fields = [Field(f"{service}-{name}", text, "number", True, initial=found[service][name], low=-1,
+    fields = [Field(f"{service}-{name}", text, kind_of(name), True, initial=found[service][name], low=-1,
                     section=service.capitalize() if name == next(iter(texts)) else "")
               for service, texts in (("compute", COMPUTE), ("volume", VOLUME), ("network", NETWORK))
               for name, text in texts.items() if name in found[service]]

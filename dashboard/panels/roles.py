@@ -24,4 +24,5 @@ PANEL = Panel(
         deletion("identity", lambda id: path("/v3/roles/{name}", id), danger="name",
                  ask="{name} is deleted, and taken from everybody who has it.")),
     item=lambda req, id: get("identity", path("/v3/roles/{name}", id), "role"),
-    create=Create("Create role", (Field("name", "Name", required=True), DESCRIPTION), _create_role))
+    create=Create("Create role", (Field("name", "Name", required=True), DESCRIPTION), _create_role),
+    empty="There are no roles yet. What users may do depends on those that they have in a project.")

@@ -132,9 +132,12 @@ PANEL = Panel(
                 Column("IP addresses", lambda p: [ip["ip_address"] for ip in p["fixed_ips"]], "lines"),
                 Column("Status", "status", "status"), Column("Type", "device_owner"),
                 Column("MAC address", "mac_address", "code"),
-                Column("Port", "id", "code")), "No interfaces.", actions=("remove-interface",), add=("interface",)),)),
+                Column("Port", "id", "code")),
+                "This router has no interfaces. Add one to join a network to it.",
+                actions=("remove-interface",), add=("interface",)),)),
         Tab("routes", "Static routes", tables=(Table("Static routes", lambda found, row: row["routes"], (
-            Column("Destination", "destination", "code"), Column("Next hop", "nexthop", "code")), "No static routes.",
+            Column("Destination", "destination", "code"), Column("Next hop", "nexthop", "code")),
+            "No static routes. Add one for networks behind another router.",
             target=lambda r: f"{r['destination']} {r['nexthop']}", actions=("remove-route",), add=("route",)),))),
     create=Create("Create router", _create_fields, _create), status="status",
     empty="There are no routers yet. A router joins networks to each other and to the outside.")

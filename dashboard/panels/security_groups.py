@@ -131,11 +131,13 @@ PANEL = Panel(
             Column("Remote", lambda r: r["remote_ip_prefix"] or (r["remote_group_id"] and Text("group {id}",
                 id=r["remote_group_id"]))
                    or Text("anywhere")), Column("Description", "description")),
-        "This group allows no traffic.", actions=("delete-rule",), add=("rule",)),)),
+        "This group allows no traffic. Add rules for what is to reach its instances.",
+        actions=("delete-rule",), add=("rule",)),)),
         Tab("overview", "Overview", facts=(("Security group", (
             Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "code"),
             Column("Created", "created_at", "time"))),))),
-    create=Create("Create security group", (Field("name", "Name", required=True), Field("description", "Description")), _create))
+    create=Create("Create security group", (Field("name", "Name", required=True), Field("description", "Description")), _create),
+    empty="There are no security groups yet. A security group says what may reach instances.")
 
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/security_groups", title="All security groups", menu="Admin", admin=True, create=None,

@@ -83,10 +83,12 @@ PANEL = Panel(
                 "Roles", lambda found, row: found["assignments"], (
                     Column("Role", lambda a: a["role"]["name"]),
                     Column("In", lambda a: next((Text("{kind} {name}", kind=Text(kind), name=of["name"]) for kind, of in a[
-                        "scope"].items() if isinstance(of, dict) and "name" in of), Text("the system")))), "No roles.",
+                        "scope"].items() if isinstance(of, dict) and "name" in of), Text("the system")))),
+                "The user has no roles. Add the user to the members of a project.",
                 target=lambda a: a["role"]["id"]),)),
         Tab("groups", "Groups", lambda req, id: {"groups": get("identity", path("/v3/users/{name}/groups", id), "groups")},
             tables=(Table("Groups", lambda found, row: found["groups"],
                           (Column("Name", "name"), Column("Description", "description")),
-                          "The user is in no group."),))),
-    create=Create("Create user", _create_user_fields, _create_user))
+                          "The user is in no group. Users are added on the page of a group."),))),
+    create=Create("Create user", _create_user_fields, _create_user),
+    empty="There are no users yet. Everybody who logs in is one.")

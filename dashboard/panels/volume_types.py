@@ -80,9 +80,11 @@ PANEL = Panel(
         Column("ID", "id", "code"), Column("Description", "description"), Column("Public", "is_public", "yes"),
         Column("Extra specs", lambda r: shown(r.get("extra_specs", {})), "lines"))),)),
         Tab("access", "Access", _access_asks, tables=(Table("Projects that may use it", _access_rows, (
-            Column("Project", "name"), Column("ID", "project_id", "code")), "All projects may, or none.", target="project_id",
+            Column("Project", "name"), Column("ID", "project_id", "code")),
+            "No project was given access. Those of a private type need it; a public one is for all.", target="project_id",
             actions=("remove-access",), add=("access",)),))),
     create=Create("Create volume type", (
         Field("name", "Name", required=True), Field("description", "Description"),
         Field("public", "Public", "check", initial=True),
-        Field("specs", "Extra specs", "area", help="One key=value per line.", max_length=20000)), _create_type))
+        Field("specs", "Extra specs", "area", help="One key=value per line.", max_length=20000)), _create_type),
+    empty="There are no volume types yet. A type says where volumes are stored.")

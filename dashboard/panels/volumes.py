@@ -198,7 +198,7 @@ PANEL = Panel(
               "volume_id": id, "limit": 1000}), "snapshots")}, tables=(Table(
                   "Snapshots", lambda found, row: found["snapshots"], (Column("Name", lambda s: [(
                       f"/project/snapshots/{s['id']}/", s["name"] or s["id"])], "links"), *SNAPSHOT_COLUMNS[1:]),
-                      "No snapshots.",
+                      "This volume has no snapshots. Create one to keep its data as it is now.",
                   add=("snapshot",)),))),
     create=Create("Create volume", _create_fields, _create), more=_more, status="status",
     busy=lambda row: row["status"] in CHANGING,

@@ -117,6 +117,44 @@ def test_no_tag_becomes_two():
     assert [sent.body for sent in dashboard.apis.changes()] == [[{"op": "replace", "path": "/name", "value": "new"}]]
 
 
+# Memory: the APIs have MiB, people read and type GiB
+
+
+@pytest.mark.parametrize("mib", [0, 1, 5, 100, 102, 256, 511, 512, 1024, 1025, 1536, 51200, 10**8 - 1, -1])
+def test_memory_is_typed_as_it_is_shown(mib):
+    field = forms.Field("ram", "RAM in GiB", "memory", low=-1, initial=mib)
+    assert field.read(forms.Fields([("ram", field.typed(None))])) == mib
+
+
+def test_the_shortest_amount_of_memory_is_shown():
+    assert [forms.gib(mib) for mib in (512, 51200, 102, 1)] == ["0.5", "50", "0.1", "0.001"]
+
+
+@pytest.mark.parametrize("text", ["x", "-2", "1e3", "0x10", "1.", ".5", "nan", "9" * 10, "\u0665", "1,5", "97657"])
+def test_what_is_no_amount_of_memory_is_refused(text):
+    with pytest.raises(ValueError, match="Enter an amount of GiB, such as 0.5 or 16, or -1"):
+        forms.Field("ram", "RAM in GiB", "memory", low=-1, high=10**8).read(forms.Fields([("ram", text)]))
+    with pytest.raises(ValueError, match="from 0.5 to 2"):
+        forms.Field("ram", "RAM in GiB", "memory", low=512, high=2048).read(forms.Fields([("ram", "-1")]))
+
+
+def test_a_quota_of_memory_is_changed_in_gib():
+    quotas = {"instances": 10, "cores": 20, "ram": 51200}
+    where = f"/identity/projects/{PROJECT}/quotas/"
+    dashboard = Dashboard({f"GET /v3/projects/{PROJECT}": {"project": {"id": PROJECT, "name": "of-eve", "enabled": True}},
+                           f"GET /v2.1/os-quota-sets/{PROJECT}": {"quota_set": quotas},
+                           f"PUT /v2.1/os-quota-sets/{PROJECT}": {"quota_set": quotas},
+                           f"GET /v3/os-quota-sets/{PROJECT}": {"quota_set": {}},
+                           f"GET /v2.0/quotas/{PROJECT}": {"quota": {}}})
+    as_it_is = typed(dashboard, where)
+    assert dict(as_it_is)["compute-ram"] == "50"
+    dashboard.send(where, as_it_is)
+    assert not dashboard.apis.changes(), "what is not changed is not sent"
+    for text, mib in (("0.5", 512), ("-1", -1), ("64", 65536)):
+        dashboard.send(where, typed(dashboard, where, **{"compute-ram": text}))
+        assert dashboard.apis.changes()[-1].body == {"quota_set": {"ram": mib}}
+
+
 # Links of other sites
 
 

@@ -1,0 +1,37 @@
+"""What pages show where there is nothing: what there is none of, and what one can do."""
+
+import re
+
+import pytest
+
+from dashboard.panels import PANELS
+from tests.dashboard.sample import SampleDashboard, first
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.path)
+def test_every_list_and_tab_says_what_one_can_do(panel):
+    """A sentence says that there is nothing; a second one, why, or what to do."""
+    said = {panel.path: panel.empty, **{f"{panel.path} {tab.name} {table.title}": table.empty
+                                        for tab in panel.tabs for table in tab.tables}}
+    assert not {where: text for where, text in said.items() if len(re.findall(r"\w[.:] ", f"{text} ")) < 2}
+
+
+def test_what_is_added_to_an_empty_tab_is_offered_there():
+    """Once: above the table only while it has rows."""
+    dashboard, offered = SampleDashboard(rows=0), 0
+    for panel in PANELS:
+        for tab in panel.tabs if panel.path.startswith(("/project/", "/identity/")) else ():
+            page = dashboard.send(f"{panel.path}/{first(panel)}/?tab={tab.name}").text
+            boxes = re.findall(r'<div class="empty">.*?</section>', page, re.S)
+            for verb in [verb for table in tab.tables if f"<p>{table.empty}</p>" in page for verb in table.add]:
+                links = rf'<a class="button" href="[^"]*/{verb}/"'
+                assert len(re.findall(links, page)) == len(re.findall(links, "".join(boxes)))
+                offered += len(re.findall(links, page))
+    assert offered > 8
+
+
+def test_a_tab_without_anything_says_so_once():
+    dashboard = SampleDashboard(changed=lambda answer: {} if isinstance(answer, dict) and "cpu_details" in answer else answer)
+    (panel,) = [panel for panel in PANELS if panel.path == "/project/instances"]
+    page = dashboard.send(f"{panel.path}/{first(panel)}/?tab=metrics").text
+    assert page.count('class="empty"') == 1 and "There are no metrics." in page
