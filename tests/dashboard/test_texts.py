@@ -41,6 +41,11 @@ def test_the_files_are_as_the_program_writes_them(language):
     assert (texts.LOCALE / f"{language}.po").read_text() == texts.written(language, languages.CATALOGS[language], texts.texts())
 
 
+def test_no_line_of_french_begins_with_a_sign():
+    """The space before a sign, and within quotation marks, does not break."""
+    assert not [said for said in languages.CATALOGS["fr"].values() if re.search(" [;:?!»%]|« ", said)]
+
+
 class _Seen(html.parser.HTMLParser):
     """The texts of a page, also those in attributes."""
 
