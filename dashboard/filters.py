@@ -66,6 +66,28 @@ def amount(context, number) -> str:
     return languages.decimal(number, context["language"]) if isinstance(number, float) and number % 1 else f"{number:.0f}"
 
 
+@jinja2.pass_context
+def fixed(context, number: float) -> str:
+    """A number with two digits after the point, so that those of a column stand beneath each other."""
+    return languages.decimal(number, context["language"], 2)
+
+
+@jinja2.pass_context
+def duration(context, seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{languages.decimal(seconds, context['language'], 2)} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+
+
+@jinja2.pass_context
+def day(context, date) -> str:
+    return languages.day(date, context["language"])
+
+
 def segment(text) -> str:
     """A value as one segment of a path."""
     return urllib.parse.quote(str(text), safe="", errors="replace")
@@ -78,4 +100,5 @@ def share(pair) -> int:
 
 
 FILTERS = {"tone": tone, "moment": moment, "iso": iso, "size": size, "segment": segment, "share": share, "amount": amount,
+           "fixed": fixed, "duration": duration, "day": day,
            "sections": forms.sections, "steps": waterfall.steps}

@@ -63,6 +63,10 @@ def moment(when: datetime.datetime, language: str) -> str:
     return when.strftime(_MOMENTS[language])
 
 
-def decimal(number: float, language: str) -> str:
-    """A number with one digit after the point."""
-    return f"{number:.1f}".replace(".", _POINTS[language])
+def day(when: datetime.date, language: str) -> str:
+    return when.strftime(_MOMENTS[language].partition(" ")[0])
+
+
+def decimal(number: float, language: str, digits: int = 1) -> str:
+    """A number with so many digits after the point."""
+    return f"{number:.{digits}f}".replace(".", _POINTS[language])

@@ -19,23 +19,13 @@ class Step:
     error: str
     host: str
 
-    @property
-    def duration(self) -> str:
-        return "runs" if self.seconds is None else shown(self.seconds)
-
-
-def shown(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.2f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-
 
 def _moment(text: str | None) -> datetime.datetime | None:
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).replace(tzinfo=None) if text else None
 
 
-def steps(events: list[dict], now: datetime.datetime | None = None) -> tuple[list[Step], str]:
-    """(the events of an action in their order, the time of the whole)
+def steps(events: list[dict], now: datetime.datetime | None = None) -> tuple[list[Step], float]:
+    """(the events of an action in their order, the seconds of the whole)
 
     :param events: as of the API os-instance-actions
     :param now: UTC without a zone, at which steps without an end still run
@@ -44,7 +34,7 @@ def steps(events: list[dict], now: datetime.datetime | None = None) -> tuple[lis
     timed = sorted(((begun, _moment(event["finish_time"]), event) for event in events
                     if (begun := _moment(event["start_time"]))), key=lambda row: row[0])
     if not timed:
-        return [], ""
+        return [], 0
     first = timed[0][0]
     whole = max(max(((end or now) - first).total_seconds() for _, end, _ in timed), 0.001)
 
@@ -54,4 +44,4 @@ def steps(events: list[dict], now: datetime.datetime | None = None) -> tuple[lis
         x = min(max(0.0, 100 * (begun - first).total_seconds() / whole), 100 - width)
         return Step(event["event"], event["result"] or "running", event["start_time"], took if end else None, round(x, 2),
                     round(width, 2), event.get("traceback") or event.get("details") or "", event.get("host") or "")
-    return [step(*row) for row in timed], shown(whole)
+    return [step(*row) for row in timed], whole

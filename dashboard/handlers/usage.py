@@ -116,6 +116,7 @@ def _page(req, period: usage.Period, wrong: str, found: list[dict], cut: bool, *
     chosen = {name: req.GET.get(name) or day for name, day in (("from", first), ("to", last))} if wrong else {
         "from": first, "to": last}
     servers = [server for one in found for server in one.get("server_usages", ())]
-    return render(req, "usage.html", status=400 if wrong else 200, chosen=chosen, first=first, last=last, wrong=wrong, cut=cut,
+    return render(req, "usage.html", status=400 if wrong else 200, period=period, chosen=chosen, first=first, last=last,
+                  wrong=wrong, cut=cut,
                   sums=_sums(found), headings=[text for text, *_ in _TOTALS], parts=usage.parts(servers, period, _now()),
                   by_day=period.step() >= datetime.timedelta(days=1), **{"later": False, **more})

@@ -106,10 +106,8 @@ def _totals(found: dict, row: Row) -> list[Row]:
     of = found["of"]
     if not of:
         return []
-    minutes = None if of["uptime"] is None else of["uptime"] // 60
-    return [{"uptime": None if minutes is None else Text(
-        "{hours} h {minutes} min", hours=minutes // 60, minutes=minutes % 60), "cpus": of["num_cpus"],
-             "maximum": of["memory_details"]["maximum"], "used": of["memory_details"]["used"]}]
+    return [{"uptime": of["uptime"], "cpus": of["num_cpus"], "maximum": of["memory_details"]["maximum"],
+             "used": of["memory_details"]["used"]}]
 
 
 def _each(kind: str):
@@ -159,11 +157,11 @@ TABS = (
         Table("Rules", _rules, (Column("Group", "group_name"), *_RULES),
               "There are no rules, so nothing reaches the instance. Add some to one of its security groups."))),
     Tab("metrics", "Metrics", _metrics, tables=(
-        Table("Memory and time", _totals, (Column("Runs since", "uptime"), Column("VCPUs", "cpus"), Column(
+        Table("Memory and time", _totals, (Column("Runs for", "uptime", "duration"), Column("VCPUs", "cpus"), Column(
             "RAM", "maximum", "mib"), Column("RAM that the host gave", "used", "mib")),
             "It does not tell how much memory it uses. Reload the page in a moment.", target="uptime"),
         Table("Processors", _each("cpu_details"), (Column("Processor", "number"), Column(
-            "Time used", lambda cpu: f"{cpu['time'] / 1e9:.1f} s")),
+            "Time used", lambda cpu: cpu["time"] / 1e9, "duration")),
             "It does not tell what its processors do. Reload the page in a moment.", target="number"),
         Table("Disks", _each("disk_details"), (
             Column("Disk", "number"), Column("Read", "read_bytes", "size"), Column("Reads", "read_requests"),

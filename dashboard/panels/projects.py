@@ -74,7 +74,7 @@ PANEL = Panel(
                   "No service tells the quotas now. Open this page again in a moment."),
             Table("Instances of the last 30 days", _hours, (
                 Column("Name", "name"), Column("Flavor", "flavor"), Column("VCPUs", "vcpus"), Column("RAM", "memory_mb", "mib"),
-                Column("Disk", "local_gb", "gib"), Column("Hours", lambda s: round(s["hours"], 1)),
+                Column("Disk", "local_gb", "gib"), Column("Hours", "hours", "hours"),
                 Column("State", "state", "status")),
                 "There were no instances. Those that run are listed here with their hours.", target="instance_id")))),
     create=Create("Create project", lambda req: [Field("name", "Name", required=True, max_length=64), DESCRIPTION,

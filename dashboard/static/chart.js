@@ -17,7 +17,7 @@ function drawCharts(again) {
     const named = (seconds) => new Date(seconds * 1000).toISOString().slice(...(step < 86400 ? [11, 16] : [5, 10]));
     for (const before of place.querySelectorAll("[role=img]")) before.remove();
     [...table.tHead.rows[0].cells].slice(1).forEach((head, index) => {
-      const values = rows.map((row) => Number(row.cells[index + 1].textContent));
+      const values = rows.map((row) => Number(row.cells[index + 1].dataset.value));
       const figure = place.children[index];
       const canvas = figure.appendChild(document.createElement("div"));
       canvas.setAttribute("role", "img");

@@ -421,6 +421,8 @@ def pages(panel) -> typing.Iterator[str]:
     if panel.item:
         own = f"{panel.path}/{segment(first(panel))}"
         yield from (f"{own}/?tab={tab.name}" for tab in panel.tabs)
+        if any(tab.template == "steps.html" for tab in panel.tabs):
+            yield f"{own}/?tab=actions&request=req-1"
         yield from (f"{own}/{action.verb}/?target={TARGET}" for action in panel.actions if not action.opens)
 
 

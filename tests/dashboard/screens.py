@@ -69,6 +69,8 @@ def views() -> typing.Iterator[View]:
         for path in pages(panel):
             yield View(path)
             yield View(path, "long", changed=lambda answer: mapped(answer, _long))
+            if "?tab=" in path:
+                yield View(path, "empty", rows=0)
         yield View(f"{panel.path}/", "words", changed=lambda answer: mapped(answer, _words))
         yield View(f"{panel.path}/", "empty", rows=0)
         yield View(f"{panel.path}/?q=zzz", "unfound", rows=0)

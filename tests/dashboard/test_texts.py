@@ -17,7 +17,7 @@ from tests.dashboard.sample import SampleDashboard, mapped
 OTHERS = [name for name in languages.NAMES if name != "en"]
 # Names, units, and words of the APIs that are the same in every language.
 SAME = re.compile(r"[a-z]+(-[a-z0-9]+)+|Pileus|Ctrl\+K|Default|English|Deutsch|"
-                  r"Français|of-eve|pileus trace|req-\S*|[\w:]+ = |[KMGT]iB|bytes|"
+                  r"Français|of-eve|pileus trace|req-\S*|[\w:]+ = |[KMGT]iB|bytes|ms|min|"
                   r"\b[A-Z]{2,5}S?\b|[0-9a-f-]{36}|\b(eve|nova|default|ssh|raw|iso|qcow2|vmdk|vdi|vhdx?|a[mkr]i|ploop|private|"
                   r"shared|community|public|compute|identity|image|network|affinity|node\d*)\b")
 
@@ -123,6 +123,8 @@ def test_notices_dates_and_numbers_are_in_the_language():
     assert dashboard.notice(answer) == "\u2068x\u202ey\u2069 wird erstellt."
     page = dashboard.send("/project/images/", **{"Accept-Language": "de"}).text
     assert "28.11.2026" in page and "2,2 GiB" in page and "Abbilder" in page
+    usage = dashboard.send("/project/usage/?from=2026-11-01&to=2026-11-28", **{"Accept-Language": "de"}).text
+    assert "812,50" in usage and "01.11.2026 bis 28.11.2026" in usage and 'data-value="0.0">0,00' in usage
     assert "28/11/2026" in dashboard.send("/project/images/", **{"Accept-Language": "fr"}).text
     refused = dashboard.send("/project/volumes/create/", [("name", ""), ("size", "0")], **{"Accept-Language": "de"})
     assert refused.status_int == 400 and "Geben Sie eine ganze Zahl" in refused.text
