@@ -19,10 +19,11 @@ _OF_ADMINS = tuple((heading, tuple(entries)) for heading, entries in _ALL.items(
 
 
 def around(path: str) -> tuple[str, str] | None:
-    """(path, title) of the menu's page that a page is below, but not that page itself."""
+    """(path, title) of the menu's page that a page is below, or else of the overview; but not that page itself."""
     found = [(target, title) for entries in _ALL.values() for target, title in entries
              if path.startswith(target) and path.rstrip("/") != target.rstrip("/")]
-    return max(found, key=lambda entry: len(entry[0]), default=None)
+    first = _ALL["Project"][0]
+    return max(found, key=lambda entry: len(entry[0]), default=None if path.startswith(first[0]) else first)
 
 
 def of(active: Session):

@@ -145,8 +145,8 @@ class Pages:
             later = f"?next={urllib.parse.quote(req.path)}" if req.path != "/" else ""
             # The cookie stays: the browser may have got a new one since it sent this request, from another tab.
             return redirect(req, f"/auth/login/{later}")
-        return render(req, "error.html", status=error.status, text=error.public, request_id=req.ctx.request_id,
-                      around=menu.around(req.path))
+        return render(req, "error.html", status=error.status, text=error.public, code=error.status,
+                      request_id=req.ctx.request_id, around=menu.around(req.path))
 
 
 filter_factory = service_filter(Pages)

@@ -81,7 +81,7 @@ def test_an_instance_from_launch_to_delete(cloud, browser):
     until(browser, name, "ACTIVE")
     browser.do(own + "/delete/")
     wait_for(lambda: name not in browser.open(LIST).words(), 20, what="it to go")
-    assert browser.open(own + "/").status == 404 and "This did not work" in browser.words()
+    assert browser.open(own + "/").status == 404 and "Not found" in browser.words()
 
 
 # (action, status afterwards): each follows from the one before.

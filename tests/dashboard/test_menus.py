@@ -2,6 +2,9 @@
 
 import re
 
+import pytest
+
+from common import errors
 from tests.dashboard.apis import OTHER, PROJECT, Dashboard
 from tests.dashboard.browser import words
 
@@ -54,3 +57,16 @@ def test_only_administrators_get_menus_of_all_projects():
     mine.active = mine.active.__class__(**{**mine.active.__dict__, "admin": False})
     assert mine.send(f"/admin/instances/{ID}/actions/").status_int == 403
     assert "/migrate/" not in mine.send(f"{LIST}/actions/").text
+
+
+@pytest.mark.parametrize(("path", "status", "title", "leads"), [
+    ("/project/nothing/", 404, "Not found", "/project/"), ("/admin/nothing/", 404, "Not found", "/project/"),
+    ("/admin/flavors/", 403, "Not allowed", "/project/"), ("/project/volumes/gone/", 404, "Not found", "/project/volumes/"),
+    ("/project/networks/", 503, "This did not work", "/project/")])
+def test_a_page_that_cannot_be_shown_says_why_and_leads_on(path, status, title, leads):
+    """What the cause was is only a question to operators where a service failed."""
+    shown = Dashboard({"GET /v2.0/networks": errors.ServiceUnavailable("It does not respond.")}, admin=False)
+    answer = shown.send(path)
+    assert answer.status_int == status and f'<h1 id="dialog-title">{title}</h1>' in answer.text
+    assert f'<p class="buttons"><a class="button" href="{leads}">' in answer.text
+    assert ("pileus trace" in answer.text) == (status >= 500)
