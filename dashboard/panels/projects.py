@@ -71,7 +71,7 @@ PANEL = Panel(
             actions=("remove-member",),
             add=("member",)),)),
         Tab("usage", "Usage", _usage, tables=(
-            Table("Quotas", _used, (Column("Of", "text"), Column("Used", lambda r: (r["used"], r["limit"]), "bar")),
+            Table("Quotas", _used, (Column("Quota", "text"), Column("Used", lambda r: (r["used"], r["limit"]), "bar")),
                   "No service tells the quotas now. Open this page again in a moment."),
             Table("Instances of the last 30 days", _hours, (
                 Column("Name", "name"), Column("Flavor", "flavor"), Column("VCPUs", "vcpus"), Column("RAM", "memory_mb", "mib"),
