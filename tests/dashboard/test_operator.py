@@ -112,7 +112,7 @@ def test_projects_that_may_use_a_volume_type(cloud, browser):
     browser.do(own + "/access/", project=project)
     assert project in browser.row("admin")
     browser.do(f"{own}/remove-access/?target={project}")
-    assert "All projects may, or none" in browser.words()
+    assert "No project was given access" in browser.words()
     browser.do(own + "/delete/")
 
 
