@@ -26,6 +26,10 @@ STATUSES = tuple(_TONES) + (
     "live-migration", "evacuation")
 
 
+def is_status(text) -> bool:
+    return str(text).lower() in STATUSES
+
+
 def tone(status) -> str:
     return _TONES.get(str(status).lower(), "calm")
 
@@ -99,6 +103,7 @@ def share(pair) -> int:
     return max(0, min(100, round(100 * used / total))) if total and total > 0 else 0
 
 
-FILTERS = {"tone": tone, "moment": moment, "iso": iso, "size": size, "segment": segment, "share": share, "amount": amount,
+FILTERS = {"is_status": is_status, "tone": tone,
+           "moment": moment, "iso": iso, "size": size, "segment": segment, "share": share, "amount": amount,
            "fixed": fixed, "duration": duration, "day": day,
            "sections": forms.sections, "steps": waterfall.steps}

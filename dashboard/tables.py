@@ -203,8 +203,13 @@ def _number(text: str) -> int:
 
 def _comparable(value) -> tuple:
     if isinstance(value, (int, float)):
-        return 0, value, ""
-    return 1, 0, str(value or "").lower()
+        return 0, value, []
+    return 1, 0, natural(str(value or ""))
+
+
+def natural(text: str) -> list:
+    """A key that sorts names as people do: node2 before node10."""
+    return [int(part) if at % 2 else part for at, part in enumerate(re.split("([0-9]+)", text.lower()))]
 
 
 def csv_of(header: typing.Sequence[str], rows: typing.Iterable[typing.Iterable]) -> str:

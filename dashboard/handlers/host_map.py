@@ -6,6 +6,7 @@ from dashboard import session
 from dashboard.asks import get, together
 from dashboard.pages import render
 from dashboard.panel import Row
+from dashboard.tables import natural
 from dashboard.texts import Text
 
 _MOST = 50  # instances of a host that are shown
@@ -14,7 +15,7 @@ _KINDS = (("VCPUs", "vcpus_used", "vcpus", 1), ("RAM, GiB", "memory_mb_used", "m
 
 
 def _host(row: Row) -> Row:
-    servers = sorted(row.get("servers") or [], key=lambda server: server["name"])
+    servers = sorted(row.get("servers") or [], key=lambda server: natural(server["name"]))
     return {"id": row["id"], "name": row["hypervisor_hostname"], "state": row["state"], "status": row["status"],
             "reason": row["service"].get("disabled_reason"),
             "bars": [(text, row[used] / scale, row[total] / scale) for text, used, total, scale in _KINDS],
@@ -30,6 +31,6 @@ def show(req):
         hosts=get("compute", path("/v2.1/os-hypervisors/detail", query={"with_servers": "true"}), "hypervisors", version="2.87"))
     zone_of = {service["host"]: service["zone"] for service in found["services"]}
     zones: dict[str, list[Row]] = {}
-    for row in sorted(found["hosts"], key=lambda row: row["hypervisor_hostname"]):
+    for row in sorted(found["hosts"], key=lambda row: natural(row["hypervisor_hostname"])):
         zones.setdefault(zone_of.get(row["service"]["host"], Text("No zone")), []).append(_host(row))
     return render(req, "host_map.html", zones=sorted(zones.items()))

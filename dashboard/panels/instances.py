@@ -160,11 +160,13 @@ TABS = (
         Table("Memory and time", _totals, (Column("Runs for", "uptime", "duration"), Column("VCPUs", "cpus"), Column(
             "RAM", "maximum", "mib"), Column("RAM that the host gave", "used", "mib")),
             "It does not tell how much memory it uses. Reload the page in a moment.", target="uptime"),
-        Table("Processors", _each("cpu_details"), (Column("Processor", "number"), Column(
+        Table("Processors", _each("cpu_details"), (Column(
+            "Processor", lambda cpu: Text("Processor {number}", number=cpu["number"])), Column(
             "Time used", lambda cpu: cpu["time"] / 1e9, "duration")),
             "It does not tell what its processors do. Reload the page in a moment.", target="number"),
         Table("Disks", _each("disk_details"), (
-            Column("Disk", "number"), Column("Read", "read_bytes", "size"), Column("Reads", "read_requests"),
+            Column("Disk", lambda disk: Text("Disk {number}", number=disk["number"])),
+            Column("Read", "read_bytes", "size"), Column("Reads", "read_requests"),
             Column("Written", "write_bytes", "size"), Column("Writes", "write_requests"), Column("Errors", "errors_count")),
             "It has no disks. Attach a volume to give it one.", target="number"),
         Table("Network", _each("nic_details"), (

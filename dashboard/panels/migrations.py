@@ -1,16 +1,28 @@
 """Migrations of instances, of every kind."""
 
 from common.rest import path
-from dashboard.panel import Column, Filter, Panel, Source
+from dashboard.asks import get, send
+from dashboard.panel import Column, Filter, Panel, Row, Source
+
+
+def _more(req, rows: list[Row]) -> None:
+    """The names of instances; those that are gone have none."""
+    found = send(req, get("compute", path("/v2.1/servers", query={"all_tenants": "1", "limit": 1000}), "servers",
+                          instead=[])) if rows else []
+    names = {server["id"]: server["name"] for server in found}
+    for row in rows:
+        row["instance"] = [(f"/admin/instances/{row['instance_uuid']}/", names.get(row["instance_uuid"]) or row["instance_uuid"])]
+
 
 PANEL = Panel(
     path="/admin/migrations", title="Migrations", menu="Admin", admin=True,
     source=Source("compute", lambda query: path("/v2.1/os-migrations", query=query), "migrations", pages=False,
                   sort=("created_at", "desc")),
-    columns=(Column("Instance", lambda r: [(f"/admin/instances/{r['instance_uuid']}/", r["instance_uuid"])], "links"),
+    columns=(Column("Instance", "instance", "links"),
              Column("Type", "migration_type"), Column("Status", "status", "status", "status"),
              Column("From", "source_compute", sort="source_compute"), Column("To", "dest_compute", sort="dest_compute"),
              Column("Started", "created_at", "time", "created_at"), Column("Updated", "updated_at", "time", "updated_at")),
     filters=(Filter("migration_type", "Type", tuple((t, t) for t in ("migration", "resize", "live-migration", "evacuation"))),),
     busy=lambda row: row["status"] in ("queued", "preparing", "running", "migrating", "accepted", "pre-migrating"),
+    more=_more,
     empty="No instances were moved yet. Those that are resized or go to another host are listed here.")

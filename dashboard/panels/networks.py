@@ -67,14 +67,14 @@ def _create(req, values: dict) -> str:
     return Text("{name} was created.", name=values["name"])
 
 
-_NAMED = 100  # networks whose subnets are asked for by name, so that the URL is not too long; of more, all subnets are read
+NAMED = 100  # rows about which something is asked for by their ids, so that the URL is not too long; of more, everything is read
 _CREATE = (Field("name", "Name", required=True), Field("up", "Enabled", "check", initial=True), *_SUBNET)
 
 
 def _more(req, rows: list[Row]) -> None:
     """The addresses of subnets, for networks of any number."""
     query: dict = {"fields": ["cidr", "network_id"]}
-    if len(rows) <= _NAMED:
+    if len(rows) <= NAMED:
         query["network_id"] = [row["id"] for row in rows]
     found = send(req, get("network", path("/v2.0/subnets", query=query), "subnets", instead=[])) if rows else []
     cidrs: dict[str, list[str]] = {}

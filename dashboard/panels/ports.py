@@ -4,12 +4,23 @@ import dataclasses
 
 from common.rest import path
 from dashboard import forms
-from dashboard.asks import do, get
+from dashboard.asks import do, get, send
 from dashboard.forms import Field
-from dashboard.panel import Action, Column, Panel, Source, Tab
+from dashboard.panel import Action, Column, Panel, Row, Source, Tab
 from dashboard.panels.fields import deletion
-from dashboard.panels.networks import NAME, PORT_COLUMNS, addresses
+from dashboard.panels.networks import NAME, NAMED, PORT_COLUMNS, addresses
 from dashboard.panels.security_groups import group_options
+
+
+def _more(req, rows: list[Row]) -> None:
+    """The names of networks."""
+    query: dict = {"fields": ["id", "name"]}
+    if len(rows) <= NAMED:
+        query["id"] = sorted({row["network_id"] for row in rows})
+    found = send(req, get("network", path("/v2.0/networks", query=query), "networks", instead=[])) if rows else []
+    names = {network["id"]: network["name"] for network in found}
+    for row in rows:
+        row["network"] = [(f"/project/networks/{row['network_id']}/", names.get(row["network_id"]) or row["network_id"])]
 
 
 def _edit_port_fields(req, row):
@@ -39,8 +50,7 @@ PANEL = Panel(
     path="/project/ports", title="Ports", menu="Network",
     source=Source("network", lambda query: path("/v2.0/ports", query=query), "ports", sort=("created_at", "desc"),
                   of_project="project_id"),
-    columns=(NAME, *PORT_COLUMNS, Column("Network", lambda r: [(f"/project/networks/{r['network_id']}/", r["network_id"])],
-                                           "links"),
+    columns=(NAME, *PORT_COLUMNS, Column("Network", "network", "links"),
              Column("Created", "created_at", "time", "created_at")),
     actions=(Action("edit", "Edit", _edit_port, _edit_port_fields, done="{name} was changed."),
              deletion("network", lambda id: path("/v2.0/ports/{id}", id), bulk=True,
@@ -48,14 +58,14 @@ PANEL = Panel(
     item=lambda req, id: get("network", path("/v2.0/ports/{id}", id), "port"),
     tabs=(Tab("overview", "Overview", facts=(("Port", (
         Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "code"),
-        Column("Network", lambda r: [(f"/project/networks/{r['network_id']}/", r["network_id"])], "links"),
+        Column("Network", "network", "links"),
         Column("IP addresses", addresses, "lines"), Column("MAC address", "mac_address", "code"),
         Column("Status", "status", "status"),
         Column("Enabled", "admin_state_up", "yes"), Column("Used by", "device_owner"), Column("Device", "device_id", "code"),
         Column("Security groups", "security_groups", "lines"),
         Column("Further allowed addresses", lambda r: [p["ip_address"] for p in r.get("allowed_address_pairs", ())], "lines"),
         Column("Host", lambda r: r.get("binding:host_id")), Column("Created", "created_at", "time"))),)),),
-    status="status", empty="There are no ports yet. Each interface of an instance or a router is one.")
+    more=_more, status="status", empty="There are no ports yet. Each interface of an instance or a router is one.")
 
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/ports", title="All ports", menu="Admin", admin=True, create=None,

@@ -76,6 +76,18 @@ def _add_rule(req, id, values, row):
     do(req, "POST", "network", path("/v2.0/security-group-rules"), {"security_group_rule": rule})
 
 
+def _groups(req, id: str):
+    return {"groups": get("network", path("/v2.0/security-groups", query={"fields": ["id", "name"]}), "security_groups",
+                          instead=[])}
+
+
+def _rules(found: dict, row: Row) -> list[Row]:
+    """The rules of a group, those to instances first, with the names of the groups that they allow."""
+    names = {group["id"]: group["name"] for group in found["groups"]}
+    rules = sorted(row["security_group_rules"], key=lambda r: (r["direction"] != "ingress", r["ethertype"]))
+    return [{**rule, "group": names.get(rule["remote_group_id"], rule["remote_group_id"])} for rule in rules]
+
+
 def service_of(rule: Row) -> str:
     """What a rule allows, in words."""
     of = (rule["protocol"], rule["port_range_min"], rule["port_range_max"])
@@ -123,13 +135,11 @@ PANEL = Panel(
                  bulk=True,
                  ask="{name} is deleted with its rules. No instance may use it.")),
     item=lambda req, id: get("network", path("/v2.0/security-groups/{id}", id), "security_group"),
-    tabs=(Tab("rules", "Rules", tables=(Table(
-        "Rules", lambda found, row: sorted(row["security_group_rules"],
-                                           key=lambda r: (r["direction"] != "ingress", r["ethertype"])), (
+    tabs=(Tab("rules", "Rules", _groups, tables=(Table(
+        "Rules", _rules, (
             Column("Direction", lambda r: Text("To the instance") if r["direction"] == "ingress" else Text("From the instance")),
             Column("Service", service_of), Column("IP version", "ethertype"),
-            Column("Remote", lambda r: r["remote_ip_prefix"] or (r["remote_group_id"] and Text("group {id}",
-                id=r["remote_group_id"]))
+            Column("Remote", lambda r: r["remote_ip_prefix"] or (r["remote_group_id"] and Text("group {name}", name=r["group"]))
                    or Text("anywhere")), Column("Description", "description")),
         "This group allows no traffic. Add rules for what is to reach its instances.",
         actions=("delete-rule",), add=("rule",)),)),

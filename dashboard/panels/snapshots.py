@@ -1,13 +1,25 @@
 """Snapshots of volumes."""
 
 import dataclasses
+import typing
 
 from common.rest import path
-from dashboard.asks import do, get
+from dashboard.asks import do, get, send
 from dashboard.forms import Field
-from dashboard.panel import Action, Column, Filter, Panel, Source, Tab
+from dashboard.panel import Action, Column, Filter, Panel, Row, Source, Tab
 from dashboard.panels.fields import deletion, shown
 from dashboard.panels.volumes import CHANGING, SNAPSHOT_COLUMNS, is_in, launch
+
+
+def _named(query: dict) -> typing.Callable[..., None]:
+    """What adds the names of volumes. ``query``: of their list"""
+    def more(req, rows: list[Row]) -> None:
+        found = send(req, get("volume", path("/v3/volumes", query={"limit": 1000, **query}), "volumes",
+                              instead=[])) if rows else []
+        names = {volume["id"]: volume["name"] for volume in found}
+        for row in rows:
+            row["volume"] = [(f"/project/volumes/{row['volume_id']}/", names.get(row["volume_id"]) or row["volume_id"])]
+    return more
 
 
 def _snapshot_edit_fields(req, row):
@@ -42,21 +54,21 @@ _SNAPSHOT_ACTIONS = (
 PANEL = Panel(
     path="/project/snapshots", title="Snapshots", menu="Volumes",
     source=Source("volume", lambda query: path("/v3/snapshots/detail", query=query), "snapshots", search="name~", sorting="pair"),
-    columns=(*SNAPSHOT_COLUMNS, Column("Volume", lambda r: [(f"/project/volumes/{r['volume_id']}/", r["volume_id"])], "links"),
+    columns=(*SNAPSHOT_COLUMNS, Column("Volume", "volume", "links"),
              Column("Created", "created_at", "time", "created_at")),
     filters=(Filter("status", "Status", tuple((s, s) for s in ("available", "creating", "deleting", "error"))),),
     actions=_SNAPSHOT_ACTIONS, item=lambda req, id: get("volume", path("/v3/snapshots/{id}", id), "snapshot"),
     tabs=(Tab("overview", "Overview", facts=(("Snapshot", (
         Column("ID", "id", "code"), Column("Description", "description"), Column("Status", "status", "status"),
-        Column("Size", "size", "gib"), Column("Volume", lambda r: [(f"/project/volumes/{r['volume_id']}/", r["volume_id"])],
-                                              "links"),
+        Column("Size", "size", "gib"), Column("Volume", "volume", "links"),
         Column("Created", "created_at", "time"),
         Column("Metadata", lambda r: shown(r["metadata"]), "lines"))),)),),
-    status="status", busy=lambda row: row["status"] in CHANGING,
+    more=_named({}), status="status", busy=lambda row: row["status"] in CHANGING,
     empty="There are no snapshots yet. Create one on the page of a volume.")
 
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/snapshots", title="All snapshots", menu="Admin", admin=True,
     source=dataclasses.replace(PANEL.source, query={"all_tenants": "1"}), actions=PANEL.without("volume", "launch"),
+    more=_named({"all_tenants": "1"}),
     columns=(PANEL.columns[0], Column("Project", lambda r: r.get("os-extended-snapshot-attributes:project_id"), "code"),
              *PANEL.columns[1:]))

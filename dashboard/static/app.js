@@ -277,6 +277,8 @@ document.addEventListener("change", (event) => {
 });
 
 function prepare() {
+  const tab = document.querySelector(".tabs [aria-current]"), tabs = tab?.parentElement; // in sight, of more than there is room for
+  if (tab) tabs.scrollLeft = tab.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2;
   for (const part of document.querySelectorAll("[data-droppable]")) part.hidden = false;
 }
 prepare();

@@ -459,3 +459,20 @@ def test_an_empty_image_is_not_asked_for_for_ever():
     assert "data-busy" not in dashboard.send("/project/images/").text
     dashboard = Dashboard({"GET /v2/images": {"images": [{**IMAGE, "status": "saving"}]}})
     assert "data-busy" in html.unescape(dashboard.send("/project/images/").text)
+
+
+def test_names_with_numbers_are_sorted_as_people_do():
+    names = ["node10", "node2", "Node1", "", "2", "10", "a"]
+    assert sorted(names, key=tables.natural) == ["", "2", "10", "a", "Node1", "node2", "node10"]
+
+
+def test_lists_show_names_of_what_belongs_to_rows():
+    port = {"id": ID, "name": "", "network_id": "n1", "project_id": PROJECT, "fixed_ips": [], "status": "ACTIVE",
+            "mac_address": "fa:16:3e:00:00:01", "device_owner": "", "created_at": "2026-01-01T00:00:00Z"}
+    gone = {**port, "id": "other", "network_id": "n2"}
+    dashboard = Dashboard({"GET /v2.0/ports": {"ports": [port, gone]},
+                           "GET /v2.0/networks": {"networks": [{"id": "n1", "name": "office"}]}})
+    page = dashboard.send("/project/ports/").text
+    assert '<a href="/project/networks/n1/" class="beside">office</a>' in page
+    assert '<a href="/project/networks/n2/" class="beside">n2</a>' in page, "of what is gone, the id"
+    assert len(dashboard.apis.sent) == 2
