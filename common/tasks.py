@@ -354,6 +354,10 @@ class Engine:
                 finally:
                     context.activate(active)
 
+    def is_settled(self, make_task, concerned: typing.Callable[[typing.Any, dict], bool]) -> bool:
+        """Whether there are no leftovers for which ``concerned(task, state)``; the caller holds their lock."""
+        return not any(self._concerns(make_task, concerned, record) for record in self.journal.records())
+
     def _concerns(self, make_task, concerned, record: dict) -> bool:
         try:
             task = make_task(record["task"])

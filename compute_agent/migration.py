@@ -321,12 +321,16 @@ def _step_of_target(agent, ctx, uuid: str, operation_id: str, number: int) -> di
 
     It is read when nothing that began before the operation is under way here any more; what begins later sees the operation.
     """
+    busy = errors.ServiceUnavailable(part=f"host {agent.conf.host}, which still works on instance {uuid}")
     if agent.lock(uuid).locked():
-        raise errors.ServiceUnavailable(part=f"host {agent.conf.host}, which still works on instance {uuid}")
+        raise busy
+    settled = agent.settle(uuid)
     work = agent.conductor.begin_operation_step(ctx, operation_id, number)
     step = work["step"] if work and work["uuid"] == uuid and work["data"]["source"] == agent.conf.host else None
     if step not in ("receive", "prepare_live"):
         raise errors.StepFailed(reason=f"No host is to fetch the disk of instance {uuid} now.")
+    if step == "prepare_live" and not settled:  # its guest would be described in the middle of a change
+        raise busy
     return work
 
 

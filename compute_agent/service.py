@@ -112,6 +112,11 @@ class ComputeAgent(Service):
             self.tasks.settle(self.make_task, lambda task, state: task.server_of(state) == uuid)
             yield last
 
+    def settle(self, uuid: str) -> bool:
+        """Finish, or take back, what was interrupted here of work on a server; returns whether nothing of it is left."""
+        with self.recovered_lock(uuid):
+            return self.tasks.is_settled(self.make_task, lambda task, state: task.server_of(state) == uuid)
+
     def busy(self) -> bool:
         return self.tasks.running() > 0
 

@@ -33,7 +33,7 @@ def test_a_disk_is_offered_without_a_question_only_in_the_step_after_the_guest_w
     disk, asked, lock = tmp_path / "disk", [], threading.Lock()
     disk.write_bytes(b"x")
     agent = types.SimpleNamespace(
-        conf=types.SimpleNamespace(host="a", my_ip="127.0.0.1"), lock=lambda uuid: lock,
+        conf=types.SimpleNamespace(host="a", my_ip="127.0.0.1"), lock=lambda uuid: lock, settle=lambda uuid: True,
         last_steps={"s": LastStep(*left, None)} if left else {},
         conductor=types.SimpleNamespace(begin_operation_step=lambda ctx, *step: asked.append(step)),
         driver=types.SimpleNamespace(export_disks=lambda uuid: {"disk": str(disk), "local": []}))

@@ -93,6 +93,27 @@ def test_volumes_are_attached_and_detached_whenever_the_host_that_is_left_is_tol
             break
 
 
+def test_a_guest_moves_when_the_detachment_of_an_interface_that_was_interrupted_has_ended(place):
+    """Its host could not reach the network service, and tries again while the guest moves."""
+    for points in range(0, 90, 9):
+        with place.world() as world:
+            uuid = active(world, own_port=True, volume=True)
+            api.detach_interface(world, uuid)
+            work = world.go_to(world.deliver(), "GET ports")
+            world.outages.append("before")
+            world.finish(work)
+            assert world.agents[ONE].tasks.pending()
+            world.wake(api.migrate_live(world, uuid))
+            more = go(world, points)
+            world.recover(ONE)
+            world.settle()
+            checks.at_rest(world)
+            well(world, uuid, TWO)
+            assert len(world.row(uuid)["network_info"]) == 1
+        if not more:
+            break
+
+
 @pytest.mark.parametrize("is_there", [False, True])
 @pytest.mark.parametrize("own_port", [False, True])
 def test_an_interface_of_a_host_that_was_cut_off_is_not_the_evacuated_servers(world, is_there, own_port):
