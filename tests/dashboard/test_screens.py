@@ -48,6 +48,22 @@ def test_every_state_of_a_page_fits(shown: Screens, view: View):
 
 
 @needs_chromium
+@pytest.mark.parametrize("language", ["de", "fr"])
+def test_longer_languages_fit(shown: Screens, language):
+    """Lists and tables with the most, and the longest, buttons."""
+    shown.context.set_extra_http_headers({"Accept-Language": language})
+    found = {}
+    for view in [view for view in VIEWS if not view.state and (
+            view.path in ("/project/instances/", "/project/volumes/", "/admin/hypervisors/", "/admin/instances/")
+            or view.path.startswith("/project/instances/") and "tab=interfaces" in view.path)]:
+        shown.open(view)
+        if problems := shown.problems_everywhere((360, 1280)):
+            found[view.name] = problems
+    shown.context.set_extra_http_headers({})
+    assert not found
+
+
+@needs_chromium
 def test_a_layout_that_shifts_is_seen(shown: Screens):
     page = shown.open(View("/project/instances/", rows=9))
     assert shown.shift() < MOST_SHIFT
