@@ -9,6 +9,7 @@ import time
 import pytest
 
 from common.connections import Crowd
+from common.periodic import wait_for
 
 HEAD = b"GET /quick HTTP/1.1\r\nHost: h\r\n"
 BODY = b"POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nfour"
@@ -165,4 +166,4 @@ def test_a_transfer_at_a_fair_pace_goes_on(server):
             transfer.sendall(piece)
             time.sleep(0.2)
         assert transfer.recv(1000).startswith(b"HTTP/1.1 200")
-        assert not is_open(others[0]), "who sends nothing more ends"
+        wait_for(lambda: not is_open(others[0]), PATIENCE_S, what="the end of who sends nothing more")

@@ -111,7 +111,7 @@ def queues(ports: Ports) -> list:
 def test_ports_have_several_queues_as_long_as_the_guest_has(hosts, instance):
     one, two = hosts
     several = {**instance, "image_meta": {"properties": {"hw_vif_multiqueue_enabled": "yes"}}}
-    built = one.build(several, several["requested_networks"], again=False, check=nothing)
+    built = {**several, "network_info": one.build(several, several["requested_networks"], again=False, check=nothing)}
     assert queues(one) == [True, True] and not one.have_other_queues(built, True)
     two.move(built, check=nothing)  # it runs
     assert queues(one) == [True, True] and set(bound(one).values()) == {"two"}
