@@ -159,10 +159,15 @@ class Volumes:
     def size_gb(self, volume_id: str) -> int:
         return self._request("GET", path("/v3/volumes/{id}", volume_id))["volume"]["size"]
 
-    def extended(self, volume_id: str, *, error: bool) -> None:
-        """Report that the guest sees a volume's new size, or that it cannot. Repeatable."""
+    def extended(self, volume_id: str, *, error: bool, size_gb: int | None = None) -> None:
+        """Report that the guest sees a volume's new size, or that it cannot. Repeatable.
+
+        :param size_gb: the size that it was to see, if that is known. If the volume was extended further since, it is not settled
+        """
+        meant = {} if size_gb is None else {"new_size": size_gb}
         try:
-            self._request("POST", path("/v3/volumes/{id}/action", volume_id), {"os-extend_volume_completion": {"error": error}})
+            self._request("POST", path("/v3/volumes/{id}/action", volume_id), {
+                "os-extend_volume_completion": {"error": error, **meant}})
         except (errors.NotFound, errors.BadRequest) as refused:
             LOG.info("the volume service does not expect an answer for volume %s: %s", volume_id, refused)
 

@@ -73,7 +73,7 @@ class ExtendVolume(ReportingTask):
             self.agent.thaw(state["uuid"])
 
     def done(self, state):
-        self.agent.volumes.extended(state["volume_id"], error=False)
+        self.agent.volumes.extended(state["volume_id"], error=False, size_gb=state["size_gb"])
         self.agent.conductor.progress(self.agent.context(), state["uuid"], self.name, self.take_events())
         self.agent.log.info("instance %s sees %d GiB of volume %s", state["uuid"], state["size_gb"], state["volume_id"])
 
@@ -84,4 +84,4 @@ class ExtendVolume(ReportingTask):
         if not isinstance(error, errors.ServiceUnavailable):
             self.agent.log.error("instance %s will see the new size of volume %s only after a restart: %s",
                                  state["uuid"], state["volume_id"], reason(error))
-            self.agent.volumes.extended(state["volume_id"], error=True)
+            self.agent.volumes.extended(state["volume_id"], error=True, size_gb=state.get("size_gb"))

@@ -104,6 +104,8 @@ class Services:
         if names[1:] == ["action"]:
             if volume["status"] != "extending":
                 raise errors.BadRequest("it is not being extended")
+            if (body or {}).get("os-extend_volume_completion", {}).get("new_size", volume["size"]) < volume["size"]:
+                raise errors.BadRequest("it has been extended further since")
             volume["status"] = "in-use" if any(a["volume_id"] == names[0] for a in self.attachments.values()) else "available"
         if method == "DELETE":
             if volume["status"] != "available":

@@ -11,6 +11,7 @@ from common.db import Database
 from common.tasks import Engine, Journal
 from volume.db import extensions, models, volumes
 from volume.operations import Operations
+from volume.services import actions
 from volume.tasks.extend import ExtendVolume
 
 VOLUME, SERVER = "00000001-1111-4111-8111-111111111111", "00000002-1111-4111-8111-111111111111"
@@ -184,3 +185,16 @@ def test_detached_while_its_server_is_waited_for(service):
 def test_a_message_that_comes_after_its_end_does_nothing(service):
     extend(service)
     assert not service.driver.extend.called and facts(service) == ("in-use", 1, 1)
+
+
+def test_an_answer_about_an_extension_before_does_not_end_this_one(service, monkeypatch):
+    """Its message was doubled, or late, and the guest has seen the former size meanwhile."""
+    monkeypatch.setattr(actions.access, "volume", lambda call, connection, id, rule: row(service))
+    begin(service, 3)
+    extend(service)
+    call = types.SimpleNamespace(svc=service)
+    with pytest.raises(errors.BadRequest, match="extended further since"):
+        actions.extend_completion(call, VOLUME, {"error": False, "new_size": 2})
+    assert facts(service)[:2] == ("extending", 3)
+    actions.extend_completion(call, VOLUME, {"error": False, "new_size": 3})
+    assert facts(service)[:2] == ("in-use", 3)

@@ -9,7 +9,8 @@ SCHEMAS = {
                                    "migration_status": schema.TEXT}),
     "os-force_delete": {"type": ["object", "null"]},
     "os-extend": schema.obj({"new_size": schema.integer(1, 100000)}, ["new_size"]),
-    "os-extend_volume_completion": schema.obj({"error": {"oneOf": [schema.BOOLEAN, {"type": "null"}]}}),
+    "os-extend_volume_completion": schema.obj({
+        "error": {"oneOf": [schema.BOOLEAN, {"type": "null"}]}, "new_size": schema.integer(1, 100000)}),
     "os-update_readonly_flag": schema.obj({"readonly": schema.BOOLEAN}, ["readonly"]),
     "os-set_image_metadata": schema.obj({"metadata": schema.METADATA}, ["metadata"]),
     "os-unset_image_metadata": schema.obj({"key": {"type": "string", "minLength": 1, "maxLength": 255}}, ["key"]),

@@ -44,13 +44,18 @@ def extend(call: Call, id: str, arguments: dict) -> None:
 
 
 def extend_completion(call: Call, id: str, arguments: dict) -> None:
-    """The result from the compute service: the guest sees the new size, or cannot (``error``)."""
+    """The result from the compute service: the guest sees the new size, or cannot (``error``).
+
+    ``new_size`` says which size is meant (GiB), as an answer may be about an extension before; our agents send it, Nova does not.
+    """
     with call.svc.db.writer() as connection:
         row = access.volume(call, connection, id, "volume_extension:volume_admin_actions:extend_volume_completion")
         if row["status"] != "extending":
             raise errors.BadRequest("Invalid volume: Volume is not being extended.")
         if row["extending_to"] is not None:
             raise errors.BadRequest("Invalid volume: The backend has not extended the volume yet.")
+        if "new_size" in arguments and int(arguments["new_size"]) < row["size"]:
+            raise errors.BadRequest("Invalid volume: The volume has been extended further since.")
         failed = wsgi.bool_value(arguments.get("error") or False)
         extensions.settle(connection, id, fault="The server does not see the new size yet." if failed else None)
     LOG.info("volume %s now has %d GiB%s", id, row["size"], "; the server does not see the new size yet" if failed else "")
