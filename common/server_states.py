@@ -101,9 +101,9 @@ RESIZE_TASKS = RESIZE_PREP, RESIZE_MIGRATING, RESIZE_MIGRATED, RESIZE_FINISH = A
 REVERTING, LIVE_MIGRATING = (ACTIONS[name].task_state for name in ("revertResize", "os-migrateLive"))
 EVACUATION_TASKS = EVACUATING, EVACUATION_SPAWNING = ACTIONS["evacuate"].all_task_states
 SHELVING_TASKS = SHELVING, SHELVING_PENDING, SHELVING_UPLOADING = ACTIONS["shelve"].all_task_states
-# While a server leaves its host without the host's doing, and while another one, or none, takes it over: nothing is requested of
-# volumes.
+# Task states in which a server leaves its host without that host's part in it: its reports count no more.
 LEAVING_TASKS = (EVACUATING, RESIZE_MIGRATED, RESIZE_FINISH)
+# These, and others in which a host, or none, takes the server over: its former host does nothing more that it was asked to.
 TAKEN_OVER_TASKS = (*LEAVING_TASKS, EVACUATION_SPAWNING, *SHELVING_TASKS, *ACTIONS["shelveOffload"].all_task_states)
 UNSHELVING_TASKS = UNSHELVING, _ = ACTIONS["unshelve"].all_task_states
 # Task states of operations that ``conductor.operations`` runs, except for the one that builds have too.

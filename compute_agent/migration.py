@@ -125,7 +125,8 @@ class HostSteps(LiveSteps):
         found = self._attended(lambda work: self.agent.peers.offer_disks(
             self.ctx, self.data["source"], self.uuid, self.operation_id, self.number))
         self._asked_at = time.monotonic()
-        if set(found.get("ports", known := {p["id"] for p in self.instance["network_info"]})) != known:
+        known = {port["id"] for port in self.instance["network_info"]}
+        if set(found.get("ports", known)) != known:
             raise errors.ServiceUnavailable(part=f"host {self.data['source']}, which has changed ports of instance {self.uuid}")
         return found
 
@@ -340,7 +341,7 @@ def offer_disks(agent, ctx, uuid: str, operation_id: str, number: int) -> dict:
     ``disks`` is what ``driver.export_disks`` says, with the names of files in place of their paths.
 
     :raises StepFailed: this host is not asked for by an operation that is at that step, or the guest runs
-    :raises ServiceUnavailable: ports of the guest are still changed here, as was asked for before the operation began
+    :raises ServiceUnavailable: this host still works on the server, as it was asked to before the operation began
     """
     work, last = None, agent.last_steps.get(uuid)
     if last is None or last.step != "stop" or not last.is_before(operation_id, number):
