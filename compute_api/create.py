@@ -15,7 +15,7 @@ from common.calls import Call
 from common.rest import last_segment, path
 from compute_api import access, devices, disk_names, hints, images, local_disks, microversions, networks, personality
 from compute_api.schemas import servers as schemas
-from compute_api.services import zones
+from compute_api.services import security_groups, zones
 from conductor.db import actions, aggregates, flavors, models, quotas
 from conductor.db import secrets as server_secrets
 from scheduler.rpcapi import request_spec
@@ -50,12 +50,18 @@ def _image(call: Call, given: dict, flavor: dict, mapping: list[dict]) -> dict:
     return images.of(call, ref, flavor)
 
 
-def _groups(call: Call, given: dict) -> list[dict]:
+def _groups(call: Call, given: dict, chosen: networks.Chosen) -> list[dict]:
     """[{"id", "name"}] of the requested groups. Without any it is the project's default group, with an empty id, because the
-    network service knows it."""
+    network service knows it; where no port is created that has it, those of the named ports.
+
+    :raises BadRequest: a requested group does not exist, or cannot apply to one of the networks
+    """
     names = [g["name"] for g in given.get("security_groups", []) if g.get("name")]
     if not names or names == ["default"]:
-        return [{"id": "", "name": "default"}]
+        return [{"id": "", "name": "default"}] if chosen.secured else [
+            {"id": g["id"], "name": g["name"]} for g in security_groups.by_ids(call, chosen.groups)]
+    if chosen.unsecured:
+        raise errors.BadRequest("Network requires port_security_enabled and subnet associated in order to apply security groups.")
     where = path("/v2.0/security-groups", query={"project_id": call.ctx.project_id})
     known = call.svc.rest.request("GET", "network", where, ctx=call.ctx)["security_groups"]
     found = []
@@ -167,8 +173,8 @@ def create(call: Call, body: dict) -> tuple[list[dict], str, bool]:
     if mapping:  # new volumes are created before the transaction that checks the quota
         with call.svc.db.reader() as connection:
             quotas.Servers(connection, call.svc.quota_defaults, call.ctx.project_id, call.ctx.user_id).check(low, flavor)
-    wanted = networks.chosen(call, given, _counts(given)[1])
-    template = _template(call, body, flavor, key, image, wanted, _groups(call, given))
+    chosen = networks.chosen(call, given, _counts(given)[1])
+    template = _template(call, body, flavor, key, image, chosen.requested, _groups(call, given, chosen))
     devices.choose_prefixes(mapping, guest_hardware.of_server(template))
     names = [given["name"].strip() if high == 1 else f"{given['name'].strip()}-{i + 1}" for i in range(high)]
     volumes, password = devices.make_volumes(call, mapping, len(names)), new_password(given)
@@ -232,7 +238,7 @@ def _template(call: Call, body, flavor, key, image, wanted, groups) -> dict:
             image.get("properties", {}).get("img_config_drive") == "mandatory"), "metadata": given.get("metadata", {}),
         "injected_files": personality.of(given) or None,
         "image_meta": image, "security_groups": groups, "network_info": [], "tags": given.get("tags", []),
-        "requested_networks": [] if wanted == "none" else wanted, "scheduler_hints": asked, "attempt": 0,
+        "requested_networks": wanted, "scheduler_hints": asked, "attempt": 0,
         "server_group_id": asked.get("group"), "tried_hosts": [], "fault": None, "locked": False,
         "root_device_name": f"{prefix}a", "access_ip_v4": address(given.get("accessIPv4"), 4),
         "access_ip_v6": address(given.get("accessIPv6"), 6), "disk_config": given.get("OS-DCF:diskConfig", "MANUAL"),

@@ -4,6 +4,8 @@ Hosts create and bind ports with the rights of a service, so the objects in a re
 server's ports are those in its row: the owner of a port can write anything into its ``device_id``.
 """
 
+import typing
+
 from common import errors, values
 from common.calls import Call
 from common.rest import Path, path
@@ -15,10 +17,18 @@ def request(call: Call, method: str, where: Path, body=None):
     return call.svc.rest.request(method, "network", where, body=body, ctx=call.ctx)
 
 
-def chosen(call: Call, given: dict, count: int) -> list[dict] | str:
-    """The networks to create ports on, or "none". Ports and networks must exist, and the caller must be allowed to use them.
+class Chosen(typing.NamedTuple):
+    """What a new server's interfaces are made of. Each of ``requested`` is {"uuid", "tag"} and either "port", or "fixed_ip" and
+    "network" ({"name", "mtu" (bytes)})."""
 
-    Each is {"uuid", "tag"} and either "port", or "fixed_ip" and "network" ({"name", "mtu" (bytes)}).
+    requested: list[dict]
+    groups: set[str] = frozenset()  # type: ignore[assignment]  # ids of the security groups of the named ports
+    secured: bool = False  # whether a port is created to which security groups apply
+    unsecured: bool = False  # whether one is created to which none can apply
+
+
+def chosen(call: Call, given: dict, count: int) -> Chosen:
+    """The networks to create ports on, and the ports to use. They must exist, and the caller must be allowed to use them.
 
     :param count: the largest number of servers asked for; ports and addresses are refused for several
     """
@@ -28,15 +38,16 @@ def chosen(call: Call, given: dict, count: int) -> list[dict] | str:
     if isinstance(wanted, str) and call.version < (2, 37):
         raise errors.BadRequest("Invalid input for field/attribute networks.")
     if wanted == "none":
-        return "none"
+        return Chosen([])
     if wanted in (None, "auto", []):
         return _default(call)
     _check_for_several(wanted, count)
-    found = []
+    found, groups = [], set()
     for item in wanted:
         if item.get("port"):
             port = _port_to_build_with(call, item["port"])
             found.append({"port": port["id"], "uuid": port["network_id"], "tag": item.get("tag")})
+            groups.update(port["security_groups"])
         elif item.get("uuid"):
             network_id = values.uuid(item["uuid"], "networks/uuid")
             found.append({"uuid": network_id, "fixed_ip": item.get("fixed_ip"), "tag": item.get("tag")})
@@ -44,12 +55,12 @@ def chosen(call: Call, given: dict, count: int) -> list[dict] | str:
             raise errors.BadRequest("Bad networks format: network uuid is not in proper format (None)")
     if len({n["port"] for n in found if "port" in n}) < len([n for n in found if "port" in n]):
         raise errors.BadRequest("A port is named twice.")
-    _look_up(call, [item for item in found if "port" not in item])
-    return found
+    return Chosen(found, groups, *_look_up(call, [item for item in found if "port" not in item]))
 
 
-def _look_up(call: Call, found: list[dict]) -> None:
-    """Check the networks to create ports on, and add the attributes that hosts need.
+def _look_up(call: Call, found: list[dict]) -> tuple[bool, bool]:
+    """Check the networks to create ports on, and add the attributes that hosts need; whether one has port security, and whether
+    one has none.
 
     :raises BadRequest, Forbidden: as ``chosen``
     """
@@ -60,6 +71,12 @@ def _look_up(call: Call, found: list[dict]) -> None:
         item["network"] = _facts(known[item["uuid"]])
         if item.get("fixed_ip"):
             check_address_choice(call, item["uuid"], item["fixed_ip"])
+    return _security(list(known.values()))
+
+
+def _security(found: list[dict]) -> tuple[bool, bool]:
+    enabled = {network["port_security_enabled"] for network in found}
+    return True in enabled, False in enabled
 
 
 def _check_for_several(wanted: list[dict], count: int) -> None:
@@ -133,14 +150,15 @@ def _inner(call: Call) -> list[dict]:
     return [n for n in found if n["project_id"] == call.ctx.project_id] or [n for n in found if n["shared"]]
 
 
-def _default(call: Call) -> list[dict]:
+def _default(call: Call) -> Chosen:
     """The network for a request that names none. :raises Conflict: there are several to choose from"""
     usable = _inner(call)
     if len(usable) > 1:
         raise errors.Conflict("Multiple possible networks found, use a Network ID to be more specific.")
     if not usable and call.version >= (2, 37):
         raise errors.BadRequest("This project has no network, and none can be created automatically.")
-    return [{"uuid": n["id"], "fixed_ip": None, "tag": None, "network": _facts(n)} for n in usable]
+    return Chosen([{"uuid": n["id"], "fixed_ip": None, "tag": None, "network": _facts(n)} for n in usable], set(),
+                  *_security(usable))
 
 
 def _facts(network: dict) -> dict:

@@ -84,15 +84,25 @@ class NetworkApi(Service):
     def endpoint(self):
         return Manager(self)
 
-    def addresses_changed(self, port_ids: set[str]) -> None:
-        """Notify the compute service of the addresses of these ports' servers, which it shows. If this is lost, it
-        shows them after the next change; the network itself is not affected."""
+    def ports_changed(self, port_ids: set[str]) -> None:
+        """Notify the compute service of the addresses and security groups of these ports' servers, which it shows. If this is
+        lost, it shows them after the next change; the network itself is not affected."""
+        if not port_ids:
+            return
         with self.db.reader() as connection:
             servers = ports.of_servers(connection, port_ids)
-        events = [{"name": "network-changed", "server_uuid": s, "ports": own} for s, own in servers.items()]
+        self._tell_compute([{"name": "network-changed", "server_uuid": s, "ports": own} for s, own in servers.items()])
+
+    def interfaces_deleted(self, deleted: list[dict]) -> None:
+        """Notify the compute service of ports of servers that a user deleted, so that the guests lose the interfaces. If this is
+        lost, a guest keeps one that is connected to nothing until it is detached."""
+        self._tell_compute([{"name": "network-vif-deleted", "server_uuid": port["device_id"], "tag": port["id"]}
+                            for port in deleted])
+
+    def _tell_compute(self, events: list[dict]) -> None:
         for first in range(0, len(events), MAX_EVENTS_PER_REQUEST):
             try:
                 self.rest.request("POST", "compute", path("/v2.1/os-server-external-events"),
                                   body={"events": events[first:first + MAX_EVENTS_PER_REQUEST]}, timeout_s=5)
             except errors.Error as error:
-                self.log.warning("the compute service could not be notified of changed addresses: %s", error)
+                self.log.warning("the compute service could not be notified of changed ports: %s", error)

@@ -181,16 +181,19 @@ class Placement:
 
     def resolve(self, connection, spec: dict) -> dict:
         """Resolve hints and groups, which name servers, to hosts."""
-        hints, known = spec["hints"], {}
+        hints, known, own = spec["hints"], {}, {}
         wanted = {name: [v] if isinstance(v, str) else [u for u in v if isinstance(u, str)] for name, v in hints.items()
                   if name in ("same_host", "different_host") and isinstance(v, (str, list))}
         ids = [u for us in wanted.values() for u in us]
         if ids:
-            known = dict(connection.execute(sa.select(TABLE.c.uuid, TABLE.c.host).where(
-                TABLE.c.uuid.in_(ids), TABLE.c.project_id == spec["project_id"])).all())
+            found = connection.execute(
+                sa.select(TABLE.c.uuid, TABLE.c.host, TABLE.c.project_id).where(TABLE.c.uuid.in_(ids))).all()
+            known = {uuid: host for uuid, host, _ in found}
+            own = {uuid: host for uuid, host, owner in found if owner == spec["project_id"]}
         resolved = {**spec, "group": None, "near_hosts": None, "far_hosts": []}
         if "same_host" in wanted:
-            resolved["near_hosts"] = [known.get(u) for u in wanted["same_host"]]
+            # Whoever wants to share a host with strangers may want to attack them; to stay away from them harms nobody.
+            resolved["near_hosts"] = [own.get(u) for u in wanted["same_host"]]
         if "different_host" in wanted:
             resolved["far_hosts"] = [known.get(u) for u in wanted["different_host"]]
         if spec["server_group_id"]:

@@ -41,7 +41,7 @@ def create(req):
     row = made[0]
     response = wsgi.json_response({"server": {
         "id": row["uuid"], "links": views.links(req, "servers", row["uuid"]), "OS-DCF:diskConfig": row["disk_config"],
-        "security_groups": [{"name": g["name"]} for g in row["security_groups"]],
+        "security_groups": [{"name": g["name"]} for g in row["security_groups"]] or [{"name": "default"}],
         "adminPass": password}}, 202)
     response.location = f"{req.base_url()}/v2.1/servers/{row['uuid']}"
     return response

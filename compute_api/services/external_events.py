@@ -2,9 +2,9 @@
 
 import logging
 
-from common import rows
+from common import errors, rows
 from common.calls import Call
-from compute_api.services import network_info
+from compute_api.services import interfaces, network_info
 from conductor.db import actions, models, rebuilds
 
 LOG = logging.getLogger(__name__)
@@ -22,8 +22,19 @@ def receive(call: Call, event: dict) -> int:
     if event["name"] in ABOUT_VOLUMES:
         return _about_volume(call, event)
     uuid = event["server_uuid"]
+    if event["name"] == "network-vif-deleted" and event.get("tag"):
+        return _port_deleted(call, uuid, event["tag"])
     known = network_info.apply(call.svc, uuid, event["ports"]) if "ports" in event else network_info.store(call.svc, uuid)
     return 200 if known else 404
+
+
+def _port_deleted(call: Call, uuid: str, port_id: str) -> int:
+    """A user deleted a server's port: its host takes the interface from the guest. While something else is done with the
+    server, only what is shown of it changes, and the guest keeps an interface that is connected to nothing."""
+    try:
+        return 200 if interfaces.drop(call, uuid, port_id) else 404
+    except errors.InvalidState:
+        return 200 if network_info.store(call.svc, uuid) else 404
 
 
 def _about_volume(call: Call, event: dict) -> int:

@@ -1,10 +1,10 @@
 """Network interfaces of a server."""
 
-from common import errors
+from common import errors, rows
 from common.calls import Call
 from compute_api import access, networks
 from compute_api.services.attachments import steady
-from conductor.db import actions
+from conductor.db import actions, models
 
 
 def one(call: Call, row: dict, port_id: str) -> dict:
@@ -56,7 +56,26 @@ def delete(call: Call, id: str, port_id: str) -> None:
     with call.svc.db.writer() as connection:
         row = access.server(call, connection, id, "os_compute_api:os-attach-interfaces:delete")
         access.check_lock(call, row)
-        steady(row, "detach_interface")
-        actions.start(connection, call.ctx, id, "detach_interface")
-        attach_id = next((p.get("attach_id", "") for p in row["network_info"] if p["id"] == port_id), "")
+        attach_id = _begin_detaching(call, connection, row, port_id)
     call.svc.agents.detach_interface(call.ctx, row["host"], id, port_id, attach_id)
+
+
+def _begin_detaching(call: Call, connection, row: dict, port_id: str) -> str:
+    """Record that an interface is being detached; the id of its attachment. :raises InvalidState: it cannot be now"""
+    steady(row, "detach_interface")
+    actions.start(connection, call.ctx, row["uuid"], "detach_interface")
+    return next((p.get("attach_id", "") for p in row["network_info"] if p["id"] == port_id), "")
+
+
+def drop(call: Call, id: str, port_id: str) -> bool:
+    """Detach an interface whose port was deleted; False if there is no such server.
+
+    :raises InvalidState: something else is being done with the server
+    """
+    with call.svc.db.writer() as connection:
+        row = rows.find(connection, models.instances, id, key="uuid")
+        if row is None or all(port["id"] != port_id for port in row["network_info"]):
+            return row is not None
+        attach_id = _begin_detaching(call, connection, row, port_id)
+    call.svc.agents.detach_interface(call.ctx, row["host"], id, port_id, attach_id)
+    return True

@@ -54,19 +54,28 @@ def apply(service, uuid: str, ports: list[dict]) -> bool:
     """Apply changes reported by the network service to a server's ports; False if there is no such server.
 
     :param ports: [{"id", "network_id", "network_name", "mac_address", "fixed_ips", "floating_ips"}], as in
-        network_info. Ports that are not in the server's network_info are ignored: its host has not attached them.
+        network_info: all of the server's. Ports that are not in its network_info are ignored: its host has not attached them.
+        From this release on, "security_groups" ([{"id", "name"}]) says whose rules they have.
     """
-    return service.db.transact(_apply, uuid, {p["id"]: p for p in ports})
+    groups = {g["id"]: g["name"] for p in ports for g in p.get("security_groups", [])}
+    known = all("security_groups" in p for p in ports)
+    return service.db.transact(_apply, uuid, {p["id"]: _without_groups(p) for p in ports}, groups if known else None)
 
 
-def _apply(connection, uuid: str, ports: dict[str, dict]) -> bool:
+def _without_groups(port: dict) -> dict:
+    return {name: value for name, value in port.items() if name != "security_groups"}
+
+
+def _apply(connection, uuid: str, ports: dict[str, dict], groups: dict[str, str] | None) -> bool:
     row = rows.find(connection, TABLE, uuid, key="uuid")
     if row is None:
         return False
     current = row["network_info"]
-    merged = [_joined(p, ports[p["id"]]) if p["id"] in ports else p for p in current]
-    if merged != current:
-        rows.update_where(connection, TABLE, {"network_info": merged}, uuid=uuid)
+    now = {"network_info": [_joined(p, ports[p["id"]]) if p["id"] in ports else p for p in current]}
+    if groups is not None:
+        now["security_groups"] = [{"id": id, "name": name} for id, name in groups.items()]
+    if any(row[name] != value for name, value in now.items()):
+        rows.update_where(connection, TABLE, now, uuid=uuid)
     return True
 
 

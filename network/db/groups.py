@@ -62,6 +62,21 @@ def add_members(connection, port_id: str, group_ids: list[str]) -> None:
         connection.execute(sa.insert(MEMBERS), [{"port_id": port_id, "security_group_id": g} for g in group_ids])
 
 
+def named(connection, port_ids: list[str]) -> dict[str, list[dict]]:
+    """{port id: [{"id", "name"}] of its groups}; a port without groups is missing."""
+    found: dict[str, list[dict]] = {}
+    if port_ids:
+        query = sa.select(MEMBERS.c.port_id, GROUPS.c.id, GROUPS.c.name).join(GROUPS, GROUPS.c.id == MEMBERS.c.security_group_id)
+        for port_id, id, name in connection.execute(query.where(MEMBERS.c.port_id.in_(port_ids)).order_by(GROUPS.c.id)):
+            found.setdefault(port_id, []).append({"id": id, "name": name})
+    return found
+
+
+def ports_of(connection, group_id: str) -> list[str]:
+    """The ids of a group's ports."""
+    return list(connection.execute(sa.select(MEMBERS.c.port_id).where(MEMBERS.c.security_group_id == group_id)).scalars())
+
+
 def rules_of(connection, group_ids: list[str]) -> dict[str, list[dict]]:
     found: dict[str, list[dict]] = {g: [] for g in group_ids}
     if group_ids:

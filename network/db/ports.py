@@ -80,12 +80,14 @@ def of_servers(connection, port_ids: set[str]) -> dict[str, list[dict]]:
     ids = [p["id"] for p in ports]
     ips = addresses.of_ports(connection, ids)
     floating = db.many(connection, sa.select(f).where(f.c.port_id.in_(ids)).order_by(f.c.id)) if ids else []
+    members = groups.named(connection, ids)
     found: dict[str, list[dict]] = {}
     for port in ports:
         found.setdefault(port["device_id"], []).append({
             **{k: port[k] for k in ("id", "network_id", "network_name", "mac_address")}, "fixed_ips": ips[port["id"]],
             "floating_ips": [{"floating": x["floating_ip_address"], "fixed": x["fixed_ip_address"]} for x in floating
-                             if x["port_id"] == port["id"]]})
+                             if x["port_id"] == port["id"]],
+            "security_groups": members.get(port["id"], [])})
     return found
 
 

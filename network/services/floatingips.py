@@ -47,7 +47,7 @@ class FloatingIps(Resource):
         target, fixed = values.pop("port_id"), values.pop("fixed_ip_address")
         values.update(port_id=None, fixed_ip_address=None)
         if target:
-            work.readdress(target)
+            work.report(target)
             values.update(self._association(work, values, target, fixed))
         rows.insert(work.connection, self.table, values)
         return values
@@ -82,7 +82,7 @@ class FloatingIps(Resource):
         if "port_id" in values:
             target = values.pop("port_id")
             fixed = values.pop("fixed_ip_address", None)
-            work.readdress(old["port_id"], target)
+            work.report(old["port_id"], target)
             if target:
                 values.update(self._association(work, old, target, fixed))
             else:
@@ -97,7 +97,7 @@ class FloatingIps(Resource):
 
     def _delete_one(self, work, row_id, revision):
         row = super()._delete_one(work, row_id, revision)
-        work.readdress(row["port_id"])
+        work.report(row["port_id"])
         addresses.release(work.connection, row["fip_port_id"])
         rows.delete(work.connection, models.ports, row["fip_port_id"], resource="Port")
         return row
@@ -106,7 +106,7 @@ class FloatingIps(Resource):
         work.changes.routers(work.connection, {row["router_id"] for row in [*before, *after] if row["router_id"]})
 
     def after(self, work, verb, found):
-        work.svc.addresses_changed(work.readdressed)
+        work.svc.ports_changed(work.reported)
         return found
 
 

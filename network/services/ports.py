@@ -222,6 +222,9 @@ class Ports(Resource):
         changes.routers(connection, {row["device_id"] for row in [*before, *after] if row["relation"] in roles.ROUTER_PORTS})
         for network_id in {row["network_id"] for row in [*before, *after] if row["relation"] == roles.DHCP_PORT}:
             changes.network(connection, network_id)
+        shown = {port["id"]: _shown_by_compute(port) for port in before}
+        work.report(*(port["id"] for port in after if port["relation"] == roles.SERVER
+                         and shown.get(port["id"], _shown_by_compute(port)) != _shown_by_compute(port)))
         served = {port["id"]: _served(port) for port in _plugged(before) if port["binding_vif_type"] != "binding_failed"}
         old = {port["id"]: port for port in _plugged(before)}
         for port in _plugged(after):
@@ -237,6 +240,9 @@ class Ports(Resource):
                 hosting.DHCP_KIND in part.kinds and not part.is_silent(work.svc.conf.service_down_time)))
 
     def after(self, work, verb, found):
+        if verb == "delete" and not work.ctx.is_service:  # compute's own hosts know what they delete
+            work.svc.interfaces_deleted([port for port in found if port["relation"] == roles.SERVER])
+        work.svc.ports_changed(work.reported)
         return found if verb == "delete" or not work.plugged else self._plug(work, found)
 
     def _plug(self, work, found: list[dict]) -> list[dict]:
@@ -279,6 +285,11 @@ def _stays(old: dict, port: dict, host: str) -> bool:
     is_plugged = (old["status"], old["binding_vif_type"]) == ("ACTIVE", "bridge")
     return is_plugged and host in bindings.hosts_of(old) and bindings.hosts_of(old) != bindings.hosts_of(port) and (
         state.port_details([old], host) == state.port_details([port], host))
+
+
+def _shown_by_compute(port: dict) -> tuple:
+    """The attributes of a port that the compute service shows with its server."""
+    return port["mac_address"], port["fixed_ips"], sorted(port["security_groups"])
 
 
 def _served(port: dict) -> tuple:

@@ -56,6 +56,8 @@ class SecurityGroups(Resource):
             raise errors.Conflict("Updating default security group not allowed.",
                                   kind="SecurityGroupCannotUpdateDefault")
         values.pop("stateful", None)
+        if values.get("name", old["name"]) != old["name"]:
+            work.report(*groups.ports_of(work.connection, old["id"]))
         return values
 
     def remove(self, work, row):
@@ -66,6 +68,10 @@ class SecurityGroups(Resource):
                                   kind="SecurityGroupCannotRemoveDefault")
         if rows.exists(work.connection, models.port_security_groups, security_group_id=row["id"]):
             raise errors.InUse(f"Security Group {row['id']} in use.", kind="SecurityGroupInUse")
+
+    def after(self, work, verb, found):
+        work.svc.ports_changed(work.reported)
+        return found
 
 
 def _normalized(prefix: str | None) -> str | None:

@@ -88,7 +88,7 @@ class Subnets(Resource):
         rows.insert(work.connection, self.table, values)
         if values["enable_dhcp"]:
             self._ensure_dhcp(work, network, values)
-        work.readdress(*port_addresses.allocate_for_subnet(work.connection, values, external=network["router_external"]))
+        work.report(*port_addresses.allocate_for_subnet(work.connection, values, external=network["router_external"]))
         revisions.grow(work.connection, models.networks, network["id"])
         return {**values, "network": network}
 
@@ -255,17 +255,17 @@ class Subnets(Resource):
             raise errors.Conflict(f"IP address {gateway} is in use by a port of the subnet.", kind="IpAddressInUse")
 
     def remove(self, work, row):
-        work.readdress(*port_addresses.release_for_subnet(work.connection, row))
+        work.report(*port_addresses.release_for_subnet(work.connection, row))
         queries.remove_dhcp(work.connection, row["id"])
         revisions.grow(work.connection, models.networks, row["network_id"])
 
     def concern(self, work, before, after):
         for network_id in {row["network_id"] for row in [*before, *after]}:
             work.changes.network(work.connection, network_id)
-        work.changes.readdressed(work.connection, work.readdressed)
+        work.changes.readdressed(work.connection, work.reported)
 
     def after(self, work, verb, found):
-        work.svc.addresses_changed(work.readdressed)
+        work.svc.ports_changed(work.reported)
         return found
 
 

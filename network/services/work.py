@@ -18,15 +18,15 @@ class Work(Call):
     connection: typing.Any = None
     changes: Changes = dataclasses.field(default_factory=Changes)  # changes that agents must be notified of
     plugged: set[str] = dataclasses.field(default_factory=set)  # hosts whose agents are called after the commit, and waited for
-    readdressed: set[str] = dataclasses.field(default_factory=set)  # ids of ports whose servers have new addresses
+    reported: set[str] = dataclasses.field(default_factory=set)  # ids of ports whose servers are shown differently from now on
 
     @classmethod
     def of(cls, call: Call, connection) -> "Work":
         return cls(call.svc, call.ctx, call.version, connection=connection)
 
-    def readdress(self, *port_ids: str | None) -> None:
-        """Record ports whose servers get new addresses; None is ignored."""
-        self.readdressed.update(p for p in port_ids if p)
+    def report(self, *port_ids: str | None) -> None:
+        """Record ports whose servers get new addresses or security groups; None is ignored."""
+        self.reported.update(p for p in port_ids if p)
 
 
 def commit(call: Call, function: typing.Callable, *args) -> tuple[Work, typing.Any]:

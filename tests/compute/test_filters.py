@@ -157,6 +157,9 @@ def test_hints(world):
     host = placement.place(context.Context(), {**server, "requested_host": "b"})
     assert passing(placement, database, hints={"same_host": server["uuid"]}) == {host}
     assert passing(placement, database, hints={"different_host": [server["uuid"]]}) == {"a", "c"}
+    strangers = {"project_id": "another"}  # may keep away from a server that they know of, and not come near it
+    assert passing(placement, database, hints={"different_host": [server["uuid"]]}, **strangers) == {"a", "c"}
+    assert passing(placement, database, hints={"same_host": server["uuid"]}, **strangers) == set()
     assert passing(placement, database, hints={"build_near_host_ip": "10.0.2.77"}) == {"b"}
     assert passing(placement, database, hints={"build_near_host_ip": "10.0.2.77", "cidr": "/16"}) == {"a", "b", "c"}
     assert passing(placement, database, hints={"build_near_host_ip": "10.0.2.77", "cidr": "/99"}) == set()

@@ -61,3 +61,19 @@ def test_a_port_that_the_host_did_not_plug_is_left_out(service):
 
 def test_of_a_server_that_is_gone_it_is_404(service):
     assert _event(service, "gone", PORT) == 404
+
+
+def _groups(service) -> list[dict]:
+    with service.db.reader() as connection:
+        return rows.get(connection, models.instances, "s1", key="uuid", resource="Instance")["security_groups"]
+
+
+def test_the_security_groups_of_all_ports_are_kept_once_each(service):
+    web, ssh = {"id": "g1", "name": "web"}, {"id": "g2", "name": "ssh"}
+    assert _event(service, "s1", {**PORT, "security_groups": [web]}, {**PORT, "id": "p2", "security_groups": [ssh, web]}) == 200
+    assert _groups(service) == [web, ssh]
+    assert "security_groups" not in _shown(service)[0]
+    assert _event(service, "s1", PORT) == 200  # of a network service that does not say it yet
+    assert _groups(service) == [web, ssh]
+    assert _event(service, "s1", {**PORT, "security_groups": []}) == 200
+    assert _groups(service) == []

@@ -42,9 +42,9 @@ def wait_gone(client, server_id):
 
 
 @contextlib.contextmanager
-def active_server(client, name: str):
+def active_server(client, name: str, **more):
     """The id of a server, which is deleted at the end."""
-    made = client.call("compute", "POST", "/servers", server_body(client, name))["server"]["id"]
+    made = client.call("compute", "POST", "/servers", server_body(client, name, **more))["server"]["id"]
     wait_status(client, made)
     yield made
     client.call("compute", "DELETE", f"/servers/{made}")

@@ -76,7 +76,8 @@ def test_ports_get_the_address_of_a_subnet_created_later(network_api, member, ne
     assert (event["name"], event["server_uuid"]) == ("network-changed", "s1")
     assert {"id": server["id"], "network_id": network, "network_name": member.get("networks", network)["name"],
             "mac_address": server["mac_address"], "fixed_ips": member.get("ports", server["id"])["fixed_ips"],
-            "floating_ips": []} in event["ports"], "compute shows the server's addresses, and need not ask for them"
+            "floating_ips": [], "security_groups": [{"id": group, "name": "default"} for group in server["security_groups"]],
+            } in event["ports"], "compute shows the server's addresses, and need not ask for them"
 
 
 def test_a_new_dhcp_subnet_gives_existing_ports_no_addresses(member, network):
