@@ -72,18 +72,20 @@ class Auth:
         if self.service.pull.silent(self.service.conf.service_auth.max_silence):
             raise errors.ServiceUnavailable(part="the identity service")
         caller = self.service.verifier.check(token)
-        if not self._for_a_service(caller, environ):
+        by_service = self._by_service(environ)
+        if not (by_service and caller.access_rules is not None):  # that service has checked the access rules of his request
             access.check(caller, self.api, environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
         plain = environ["pileus.context"]
-        ctx = dataclasses.replace(caller, request_id=plain.request_id, global_request_id=plain.global_request_id)
+        ctx = dataclasses.replace(caller, request_id=plain.request_id, global_request_id=plain.global_request_id,
+                                  by_service=by_service)
         environ["pileus.context"] = ctx
         context.activate(ctx)
         return self.app(environ, start_response)
 
-    def _for_a_service(self, caller, environ) -> bool:
-        """Another service acts for a restricted caller: that service has checked the access rules of his request."""
+    def _by_service(self, environ) -> bool:
+        """Whether another service sends the request for the caller. :raises Unauthorized: its token is not valid"""
         own = environ.get("HTTP_X_SERVICE_TOKEN")
-        return caller.access_rules is not None and bool(own) and self.service.verifier.check(own).is_service
+        return bool(own) and self.service.verifier.check(own).is_service
 
 
 factory = filter_factory(Auth)

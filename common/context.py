@@ -47,6 +47,7 @@ class Context:
     issued_at: float = 0
     logged_in_at: float = 0  # when the first token of the chain was issued
     expires_at: float = 0
+    by_service: bool = False  # another service sent the request for the caller, with its own token beside the caller's
     token: str | None = dataclasses.field(default=None, repr=False)
 
     @property

@@ -21,7 +21,4 @@ ACTIONS = {
     **dict.fromkeys(("os-migrate_volume", "os-migrate_volume_completion"), _MIGRATIONS),
     "os-retype": "changes of a volume's type", "os-volume_upload_image": "uploads of volumes to the image service",
     "revert": "reverting volumes to a snapshot", "os-unmanage": _MANAGE,
-    **dict.fromkeys(("os-initialize_connection", "os-terminate_connection"),
-                    "connections without attachments (see /attachments)"),
-    "os-force_detach": "forced detachments",
 }

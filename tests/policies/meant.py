@@ -21,8 +21,8 @@ MEANT: dict[str, dict[str, str]] = {
             "volume:attachment_complete", "volume_extension:volume_admin_actions:force_delete",
             "volume_extension:volume_admin_actions:extend_volume_completion"), _OF_A_SERVICE),
         "service_api": "Cinder treats other services as administrators; here they may only do with volumes what servers need",
-        "volume:attachment_connection_info": "Cinder shows a volume's owner the secrets for connecting to it without a server; "
-                                             "here only services and administrators see them",
+        "volume:attachment_connection_info": "Cinder shows a volume's owner the secrets of all attachments; here only services "
+                                             "and administrators see them, and who connects a host those of its connection",
     },
     "placement": {
     },

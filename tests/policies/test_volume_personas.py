@@ -27,7 +27,8 @@ WITHIN = {
 UNSEEN = ("os-reset_status", "os-set_image_metadata", "os-unset_image_metadata", "os-update_snapshot_status")
 AFTER = {("volumes", "os-force_delete"): "volume:delete", ("snapshots", "os-force_delete"): "volume:delete_snapshot",
          ("volumes", "os-set_image_metadata"): "volume:update_volume_metadata",
-         ("volumes", "os-unset_image_metadata"): "volume:delete_volume_metadata"}
+         ("volumes", "os-unset_image_metadata"): "volume:delete_volume_metadata",
+         ("volumes", "os-terminate_connection"): "volume_extension:volume_actions:unreserve"}
 # Requests for which there is nothing, or nothing left of what an earlier persona took away: the type is a public one.
 ABSENT = ("os-unset_image_metadata", "addProjectAccess", "removeProjectAccess", "os-volume-type-access")
 

@@ -36,5 +36,5 @@ def test_no_export_is_left(tmp_path):
     agents = Agents(database)
     call = types.SimpleNamespace(ctx=None, svc=types.SimpleNamespace(db=database, agents=agents))
     with pytest.raises(errors.Conflict, match="deleted while"):
-        service._connect(call, ROW, {"id": "v", "host": "one", "multiattach": False}, {"host": "two"})
+        service.connect(call, ROW, {"id": "v", "host": "one", "multiattach": False}, {"host": "two"})
     assert not agents.exported

@@ -3,13 +3,23 @@
 During a migration of its server, a volume has two attachments: the new host is connected before the former one is disconnected.
 A multiattach volume has attachments of several servers. Only one that brings a new server can be in progress, as in Cinder: it
 has the status of the volume, which is in-use before and after it.
+
+A connection is an attachment without a server, which a client made with os-initialize_connection. The volume's status follows
+from what that client says it does (os-reserve, os-attach, os-begin_detaching), not from its connection.
 """
 
-from common import rows
+from common import context, db, errors, rows
 from volume.db import extensions, models, reimages, volumes
 
 TABLE = models.attachments
-ATTACHED, RESERVED = "attached", "reserved"
+ATTACHED, RESERVED, CONNECTED = "attached", "reserved", "connected"
+
+
+def new(volume: dict, **values) -> dict:
+    """The row of a new attachment of a volume."""
+    return {"id": context.new_uuid(), "volume_id": volume["id"], "project_id": volume["project_id"], "instance_uuid": None,
+            "attach_status": RESERVED, "mountpoint": None, "attached_host": None, "connector": {}, "connection_info": {},
+            "attach_mode": "ro" if volume["readonly"] else "rw", "attached_at": None, "created_at": db.now(), **values}
 
 
 def reserve(connection, volume: dict, instance_uuid: str | None, *, connected: bool = True) -> None:
@@ -62,6 +72,9 @@ def completed(connection, row: dict, values: dict) -> None:
 def ended(connection, row: dict) -> None:
     """:raises NotFound: the attachment has been deleted already"""
     rows.delete(connection, TABLE, row["id"], resource="attachment")
+    if row["attach_status"] == CONNECTED:
+        release(connection, row["volume_id"])
+        return
     others = _others(connection, row)
     if reimages.is_downloading(connection, row["volume_id"]):
         return
@@ -79,9 +92,39 @@ def ended(connection, row: dict) -> None:
         volumes.move(connection, row["volume_id"], "rejoin")
 
 
+def add_connection(connection, volume: dict, connector: dict) -> dict:
+    """The row of a host's connection, of which the export is to be made; the one that there is, if this is repeated.
+
+    Unlike in Cinder, an available volume is then reserved, as by os-reserve, so that nobody else gets it, and a volume that a
+    server uses gets no connection beside that, unless it is multiattach.
+
+    :param volume: as read in this transaction
+    :raises BadRequest: the status of the volume does not allow it, or a server uses it
+    """
+    known = next((each for each in volume["attachments"] if each["attach_status"] == CONNECTED and
+                  each["connector"].get("initiator") == connector["initiator"]), None)
+    if known is not None:
+        return known
+    if not volume["multiattach"] and any(each["instance_uuid"] and (each["connection_info"] or each["attach_status"] != ATTACHED)
+                                         for each in volume["attachments"]):
+        raise errors.BadRequest(f"Invalid volume: Volume {volume['id']} is used by a server.")
+    if volume["status"] != "in-use":
+        volumes.move(connection, volume["id"], "connect")
+    return rows.insert(connection, TABLE, new(volume, attach_status=CONNECTED, connector=connector,
+                                              attached_host=connector.get("host")))
+
+
+def release(connection, volume_id: str) -> None:
+    """End the reservation of a volume, if it has one and nothing of it is in progress."""
+    volume = rows.find(connection, volumes.TABLE, volume_id)
+    held = rows.select(connection, TABLE, volume_id=volume_id)
+    if volume and volume["status"] == "attaching" and all(each["attach_status"] == ATTACHED for each in held):
+        volumes.move(connection, volume_id, "settle" if held else "unhold")
+
+
 def _unfinished(held: list[dict], servers: set) -> list[dict]:
     """The attachments in progress that bring another server than these."""
-    return [each for each in held if each["attach_status"] != ATTACHED and each["instance_uuid"] not in servers]
+    return [each for each in held if each["attach_status"] not in (ATTACHED, CONNECTED) and each["instance_uuid"] not in servers]
 
 
 def _others(connection, row: dict) -> list[dict]:

@@ -19,7 +19,8 @@ ACTIONS = {
     "delete": ({"available", "error", "error_deleting"}, "deleting"), "delete_failed": ({"deleting"}, "error_deleting"),
     "reserve": ({"available"}, "reserved"), "reserve_multiattach": ({"available", "in-use"}, "reserved"),
     "attach": ({"reserved", "attaching"}, "attaching"),
-    "hold": ({"available"}, "attaching"), "unhold": ({"attaching", "reserved"}, "available"),
+    "hold": ({"available"}, "attaching"), "connect": ({"available", "attaching"}, "attaching"),
+    "unhold": ({"attaching", "reserved"}, "available"),
     # A reserved one: its server has no host yet, and connects it later.
     "complete": ({"reserved", "attaching", "in-use"}, "in-use"), "begin_detaching": ({"in-use"}, "detaching"),
     "roll_detaching": ({"detaching"}, "in-use"),

@@ -2,9 +2,10 @@
 
 from common import errors, schema, wsgi
 from common.unsupported import unknown_action
+from common.vault import open_chap
 from volume import unsupported
 from volume.schemas.actions import SCHEMAS
-from volume.services import actions
+from volume.services import actions, connections
 
 _CHECKS = {name: schema.compiled(body) for name, body in SCHEMAS.items()}
 
@@ -17,10 +18,18 @@ def act(req, id):
     if req.version < _SINCE.get(name, req.version):
         raise errors.NotFound(f"The action {name} begins with microversion %d.%d." % _SINCE[name])
     _CHECKS[name](arguments)
-    metadata = _ACTIONS[name](req.call, id, arguments)
+    answer = _ACTIONS[name](req.call, id, arguments)
     if name == "os-set_bootable":
         return wsgi.Response(status=200)
-    return None if metadata is None else wsgi.json_response({"metadata": metadata}, 200)
+    if name == "os-initialize_connection":
+        return wsgi.json_response({"connection_info": _connection_info(req, answer)}, 200)
+    return None if answer is None else wsgi.json_response({"metadata": answer}, 200)
+
+
+def _connection_info(req, row: dict) -> dict:
+    """As os-brick reads it, with the secret."""
+    info, multipath = row["connection_info"], {"enforce_multipath": bool(row["connector"].get("enforce_multipath"))}
+    return {**info, "data": {**open_chap(req.svc.vault, info["data"]), **multipath}, **multipath}
 
 
 def _without(known: dict, arguments: dict) -> dict:
@@ -36,7 +45,9 @@ _ACTIONS = {
                                                        f"{_IMAGE_METADATA}:set", "volume:update_volume_metadata"),
     "os-unset_image_metadata": actions.metadata_of_image(_without, f"{_IMAGE_METADATA}:remove", "volume:delete_volume_metadata"),
     "os-show_image_metadata": actions.metadata_of_image(lambda known, arguments: known, "volume:get_volume_metadata", shown=True),
-    "os-attach": actions.attach, "os-detach": actions.detach, "os-reserve": actions.move("hold", "reserve"),
+    "os-initialize_connection": connections.initialize, "os-terminate_connection": connections.terminate,
+    "os-attach": connections.attach, "os-detach": connections.detach, "os-force_detach": connections.force_detach,
+    "os-reserve": actions.move("hold", "reserve"),
     "os-unreserve": actions.move("unhold", "unreserve"),
     "os-begin_detaching": actions.move("begin_detaching", "begin_detaching"),
     "os-roll_detaching": actions.move("roll_detaching", "roll_detaching"),

@@ -1,6 +1,7 @@
 """Bodies of requests: actions on volumes."""
 
 from common import schema
+from volume.schemas.attachments import CONNECTOR
 
 _STATES = ["creating", "available", "deleting", "error", "error_deleting", "attaching", "detaching", "in-use",
            "reserved", "error_extending"]
@@ -23,5 +24,9 @@ SCHEMAS.update({n: NOTHING for n in (
 SCHEMAS["os-attach"] = schema.obj({
     "instance_uuid": {"oneOf": [schema.UUID, {"type": "null"}]}, "host_name": schema.TEXT, "mountpoint": schema.TEXT,
     "mode": {"enum": ["rw", "ro", None]}}, ["mountpoint"])
-SCHEMAS["os-detach"] = {"type": ["object", "null"], "properties": {"attachment_id": {"type": ["string", "null"]}},
+_ATTACHMENT_ID = {"oneOf": [schema.UUID, {"type": "null"}]}
+SCHEMAS["os-detach"] = {"type": ["object", "null"], "properties": {"attachment_id": _ATTACHMENT_ID},
                         "additionalProperties": False}
+SCHEMAS["os-initialize_connection"] = schema.obj({"connector": {**CONNECTOR, "type": "object"}}, ["connector"])
+SCHEMAS["os-terminate_connection"] = schema.obj({"connector": CONNECTOR}, ["connector"])
+SCHEMAS["os-force_detach"] = schema.obj({"connector": CONNECTOR, "attachment_id": _ATTACHMENT_ID})

@@ -2,10 +2,10 @@
 
 import logging
 
-from common import context, db, errors, rows, wsgi
+from common import db, errors, rows, wsgi
 from common.calls import Call
 from volume import access
-from volume.db import attachments, extensions, reimages, volumes
+from volume.db import extensions, reimages, volumes
 from volume.services.volumes import begin_delete, metadata_of_written
 
 LOG = logging.getLogger(__name__)
@@ -119,43 +119,10 @@ def move(action: str, rule: str):
     def act(call: Call, id: str, arguments: dict) -> None:
         with call.svc.db.writer() as connection:
             row = access.volume(call, connection, id, f"volume_extension:volume_actions:{rule}")
-            if action == "unhold" and row["attachments"]:
-                raise errors.BadRequest("Invalid volume: The volume is reserved for an attachment.")
+            if action == "unhold":
+                if row["attachments"]:
+                    raise errors.BadRequest("Invalid volume: The volume is reserved for an attachment.")
+                if row["status"] not in volumes.ACTIONS["unhold"][0]:
+                    return  # as in Cinder: os-terminate_connection has ended the reservation
             volumes.move(connection, id, action)
     return act
-
-
-def attach(call: Call, id: str, arguments: dict) -> None:
-    """Mark a volume as attached without an export, for clients that access the storage by themselves."""
-    if bool(arguments.get("instance_uuid")) == bool(arguments.get("host_name")):
-        raise errors.BadRequest("Invalid request to attach volume to an instance and/or a host: one of them is needed.")
-    with call.svc.db.writer() as connection:
-        row = access.volume(call, connection, id, "volume_extension:volume_actions:attach")
-        if row["attachments"]:
-            raise errors.BadRequest("Invalid volume: The volume is already attached.")
-        if row["status"] == "available":
-            volumes.move(connection, id, "hold")
-        volumes.move(connection, id, "complete")
-        at = db.now()
-        rows.insert(connection, volumes.ATTACHMENTS, {
-            "id": context.new_uuid(), "volume_id": id, "project_id": row["project_id"],
-            "instance_uuid": arguments.get("instance_uuid"), "attach_status": "attached",
-            "mountpoint": arguments.get("mountpoint"), "attached_host": arguments.get("host_name"), "connector": {},
-            "connection_info": {}, "attach_mode": arguments.get("mode") or "rw", "attached_at": at, "created_at": at})
-
-
-def detach(call: Call, id: str, arguments: dict) -> None:
-    """Undo os-attach. An attachment with an export belongs to the compute service, and can only be ended there."""
-    wanted = (arguments or {}).get("attachment_id")
-    with call.svc.db.writer() as connection:
-        row = access.volume(call, connection, id, "volume_extension:volume_actions:detach")
-        held = [a for a in row["attachments"] if wanted in (None, a["id"])]
-        if not held:
-            raise errors.BadRequest("Invalid volume: The volume has no such attachment.")
-        if len(held) > 1:
-            raise errors.BadRequest("Invalid volume: Detach volume failed: More than one attachment, but no attachment_id "
-                                    "provided.")
-        if held[0]["connection_info"]:
-            raise errors.Conflict(f"Detach volume from instance {held[0]['instance_uuid']} using the Compute API",
-                                  kind="ConflictNovaUsingAttachment")
-        attachments.ended(connection, held[0])

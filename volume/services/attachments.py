@@ -4,11 +4,12 @@ Connecting and disconnecting are calls to the volume's host, made outside of tra
 cancel a reservation, delete the attachment.
 """
 
-from common import context, db, errors, rows
+from common import db, errors, rows
 from common.calls import Call
+from common.rest import path
 from volume import access
 from volume.db import attachments, volumes
-from volume.db.attachments import ATTACHED, TABLE
+from volume.db.attachments import ATTACHED, CONNECTED, TABLE
 from volume.drivers import IO_PAUSED
 from volume.services import filters, lists
 
@@ -22,7 +23,29 @@ FILTERS = {
 
 def trusted(call: Call) -> bool:
     """Whether the caller may see connection info, and delete attachments that servers use: a service of this cloud."""
-    return call.svc.policy.allows(call.ctx, "volume:attachment_connection_info", {})
+    return call.ctx.by_service or call.svc.policy.allows(call.ctx, "volume:attachment_connection_info", {})
+
+
+def check_unused(call: Call, row: dict) -> None:
+    """A volume that is taken away while a guest uses it could become accessible to another project (CVE-2023-2088): only
+    services may do that.
+
+    :raises Conflict: a server uses the volume by this attachment
+    """
+    if row["instance_uuid"] and row["connection_info"] and not call.ctx.is_service and not call.ctx.by_service and not (
+            call.svc.policy.is_admin(call.ctx) and _is_left(call, row)):
+        raise errors.Conflict(f"Detach volume from instance {row['instance_uuid']} using the Compute API",
+                              kind="ConflictNovaUsingAttachment")
+
+
+def _is_left(call: Call, row: dict) -> bool:
+    """Whether the server is gone or has not got the volume. To be asked as an administrator, who sees every server."""
+    try:
+        call.svc.rest.request("GET", "compute", path("/v2.1/servers/{id}/os-volume_attachments/{id}", row["instance_uuid"],
+                                                     row["volume_id"]), ctx=call.ctx)
+    except errors.NotFound:
+        return True
+    return False
 
 
 def page(call: Call, query: lists.Query) -> list[dict]:
@@ -47,24 +70,21 @@ def create(call: Call, given: dict) -> dict:
         if volume["multiattach"] and volume["status"] == "in-use" and volume["bootable"]:
             access.check(call, volume, "volume:multiattach_bootable_volume")
         attachments.reserve(connection, volume, given.get("instance_uuid"), connected=bool(given.get("connector")))
-        row = {"id": context.new_uuid(), "volume_id": volume["id"], "project_id": volume["project_id"],
-               "instance_uuid": given.get("instance_uuid"), "attach_status": "reserved", "mountpoint": None,
-               "attached_host": None, "connector": {}, "connection_info": {},
-               "attach_mode": "ro" if volume["readonly"] else given.get("mode") or "rw",
-               "attached_at": None, "created_at": db.now()}
-        rows.insert(connection, TABLE, row)
+        mode = {"attach_mode": given["mode"]} if given.get("mode") else {}
+        row = rows.insert(connection, TABLE, attachments.new(volume, instance_uuid=given.get("instance_uuid"), **mode))
     if given.get("connector"):
-        row = _connect(call, row, volume, given["connector"])
+        row = connect(call, row, volume, given["connector"])
     return row
 
 
-def _connect(call: Call, row: dict, volume: dict, connector: dict) -> dict:
+def connect(call: Call, row: dict, volume: dict, connector: dict) -> dict:
+    """Export a volume for an attachment; returns the row with its connection info."""
     info = call.svc.agents.connect(call.ctx, volume["host"], volume["id"], row["id"], connector)
     shared = {"multiattach": True} if volume["multiattach"] else {}
     info = {**info, "data": {**info["data"], "access_mode": row["attach_mode"], **shared}}
     connector = {name: value for name, value in connector.items() if name != IO_PAUSED}  # IO_PAUSED is only true for this request
     # An attachment in use is connected again when its guest is recreated; its status stays the same.
-    status = ATTACHED if row["attach_status"] == ATTACHED else "attaching"
+    status = row["attach_status"] if row["attach_status"] in (ATTACHED, CONNECTED) else "attaching"
     values = {"connector": connector, "connection_info": info, "attach_status": status,
               "attached_host": connector.get("host") or "", "mountpoint": connector.get("mountpoint")}
     try:
@@ -91,35 +111,42 @@ def update(call: Call, id: str, connector: dict) -> dict:
     if row["instance_uuid"] and row["attach_status"] == ATTACHED and not trusted(call):
         raise errors.Conflict(f"Volume {volume['id']} is in use by instance {row['instance_uuid']}: only the Compute API may "
                               "connect it anew.", kind="ConflictNovaUsingAttachment")
-    return _connect(call, row, volume, connector)
+    return connect(call, row, volume, connector)
 
 
 def complete(call: Call, id: str) -> None:
     with call.svc.db.writer() as connection:
         row = access.attachment(call, connection, id, "volume:attachment_complete")
         attachments.completed(connection, row, {"attached_at": db.now()})
-    _changed(call, row)
+    changed(call, row)
 
 
 def delete(call: Call, id: str) -> None:
     """End the export, then delete the row, so that a volume that appears available cannot be accessed by a former
     user.
 
-    An attachment to a server that exists is ended by detaching it there. Only services may delete it here: a volume
-    that is removed while a guest uses it could become accessible to another project (CVE-2023-2088).
+    An attachment to a server that exists is ended by detaching it there. Only services and administrators may delete it here.
     """
     with call.svc.db.reader() as connection:
         row = access.attachment(call, connection, id, "volume:attachment_delete")
         volume = volumes.get(connection, None, row["volume_id"])
-    if row["instance_uuid"] and row["connection_info"] and not trusted(call):
-        raise errors.Conflict("Detach volume from instance "
-                              f"{row['instance_uuid']} using the Compute API", kind="ConflictNovaUsingAttachment")
-    if row["connection_info"]:
-        call.svc.agents.disconnect(call.ctx, volume["host"], volume["id"], id)
+    if not trusted(call):
+        check_unused(call, row)
+    end(call, row, volume["host"])
+
+
+def end(call: Call, row: dict, host: str | None) -> None:
+    """End an attachment.
+
+    :param host: of its volume
+    :raises NotFound: another request has ended it
+    """
+    if row["connection_info"] or row["attach_status"] == CONNECTED:
+        call.svc.agents.disconnect(call.ctx, host, row["volume_id"], row["id"])
     call.svc.db.transact(attachments.ended, row)
-    _changed(call, row)
+    changed(call, row)
 
 
-def _changed(call: Call, row: dict) -> None:
+def changed(call: Call, row: dict) -> None:
     """Tell those who watch the volume's project; the caller may be the compute service."""
     call.svc.notifier.changed(call.ctx, "volume", {"project_id": row["project_id"]})
