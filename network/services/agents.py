@@ -7,7 +7,7 @@ assigned automatically when it gets its next interface or gateway.
 from common import errors, rows
 from common.calls import Call
 from network import roles
-from network.db import hosting, models
+from network.db import hosting, models, routers
 from network.services.networks import NETWORKS
 from network.services.routers import ROUTERS
 from network.services.work import Work, commit
@@ -128,4 +128,6 @@ def _write_host(work: Work, agent_id: str, role: str, resource_id: str, host_of)
     row = resource.get(work, resource_id)
     host = host_of(agent, row)
     rows.update(work.connection, resource.table, resource_id, {column: host}, resource=resource.kind)
+    if role == roles.L3:
+        routers.settle_floating_ips(work.connection, resource_id)
     work.changes.moved(work.connection, role, row, row[column], host)

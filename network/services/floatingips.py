@@ -71,12 +71,12 @@ class FloatingIps(Resource):
             raise errors.Conflict(f"Cannot associate floating IP {row['floating_ip_address']} with port {port_id} using "
                                   f"fixed IP {ipv4[0]['ip_address']}, as that fixed IP already has a floating IP.",
                                   kind="FloatingIPPortAlreadyAssociated")
-        router_id = routers.between(work.connection, ipv4[0]["subnet_id"], row["floating_network_id"])
-        if router_id is None:
+        router = routers.between(work.connection, ipv4[0]["subnet_id"], row["floating_network_id"])
+        if router is None:
             raise errors.NotFound(f"External network {row['floating_network_id']} is not reachable from subnet "
                                   f"{ipv4[0]['subnet_id']}. Therefore, cannot associate Port {port_id} with a Floating "
                                   f"IP.", kind="ExternalGatewayForFloatingIPNotFound")
-        return {"port_id": port_id, "fixed_ip_address": ipv4[0]["ip_address"], "router_id": router_id, "status": "ACTIVE"}
+        return {"port_id": port_id, "fixed_ip_address": ipv4[0]["ip_address"], "router_id": router[0], "status": router[1]}
 
     def change(self, work, old, values):
         if "port_id" in values:

@@ -82,6 +82,7 @@ class Routers(Resource):
         if not router["host"]:
             router["host"] = hosting.choose_host(work.connection, work.svc.conf, roles.L3)
             rows.update(work.connection, self.table, router["id"], {"host": router["host"]}, resource="Router")
+            queries.settle_floating_ips(work.connection, router["id"])
 
     def _clear_gateway(self, connection, router):
         if not router["gw_port_id"]:
@@ -169,6 +170,8 @@ class Routers(Resource):
             for row in [*before, *after]:
                 work.changes.router(work.connection, row, network_ids=_external(row))
         for old, new in zip(before, after):
+            if any(old[k] != new[k] for k in ("distributed", "admin_state_up")):
+                queries.settle_floating_ips(work.connection, new["id"])
             moved = any(old[k] != new[k] for k in ("host", "distributed", "gw_port_id"))
             if moved or any(old[k] != new[k] for k in ("routes", "admin_state_up", "enable_snat", "gateway")):
                 for row in (old, new) if moved else (new,):

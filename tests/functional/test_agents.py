@@ -46,6 +46,39 @@ def test_dhcp_and_routers_are_given_to_agents(cloud):
     call("DELETE", f"/networks/{network}")
 
 
+def test_floating_ips_are_down_while_no_agent_serves_their_router(cloud):
+    def call(method, path, body=None):
+        return cloud.client.call("network", method, path, body)
+
+    def status() -> str:
+        return call("GET", f"/floatingips/{floating}")["floatingip"]["status"]
+    l3 = call("GET", "/agents?agent_type=L3%20agent")["agents"][0]["id"]
+    outside = cloud.client.find("network", "networks", "public")["id"]
+    network = call("POST", "/networks", {"network": {"name": "unserved"}})["network"]["id"]
+    values = {"network_id": network, "cidr": "10.78.0.0/24", "ip_version": 4}
+    subnet = call("POST", "/subnets", {"subnet": values})["subnet"]["id"]
+    router = call("POST", "/routers", {"router": {"external_gateway_info": {"network_id": outside}}})["router"]["id"]
+    call("PUT", f"/routers/{router}/add_router_interface", {"subnet_id": subnet})
+    port = call("POST", "/ports", {"port": {"network_id": network}})["port"]["id"]
+    floating = call("POST", "/floatingips", {"floatingip": {"floating_network_id": outside, "port_id": port}})["floatingip"]["id"]
+    assert status() == "ACTIVE"
+    path = f"/agents/{l3}/l3-routers"
+    call("DELETE", f"{path}/{router}")
+    assert status() == "DOWN"
+    call("PUT", f"/floatingips/{floating}", {"floatingip": {"port_id": port}})
+    assert status() == "DOWN"
+    call("POST", path, {"router_id": router})
+    assert status() == "ACTIVE"
+    for up, shown in ((False, "DOWN"), (True, "ACTIVE")):
+        call("PUT", f"/routers/{router}", {"router": {"admin_state_up": up}})
+        assert status() == shown
+    call("DELETE", f"/floatingips/{floating}")
+    call("PUT", f"/routers/{router}/remove_router_interface", {"subnet_id": subnet})
+    call("DELETE", f"/routers/{router}")
+    call("DELETE", f"/ports/{port}")
+    call("DELETE", f"/networks/{network}")
+
+
 def test_agents_are_the_operators(member):
     assert member.call("network", "GET", "/agents") == {"agents": []}, "as Neutron's lists leave out what one may not see"
     for path in ("/agents/x/dhcp-networks", "/networks/x/dhcp-agents"):
