@@ -111,6 +111,7 @@ def copy_files(root: pathlib.Path) -> None:
     for name in ("proc", "sys", "dev", "tmp", "run", "root/.ssh", "home/cirros/.ssh", "mnt", "var/log", "etc/dropbear",
                  "bin", "usr/bin", "usr/sbin", "sbin", "modules"):
         (root / name).mkdir(parents=True, exist_ok=True)
+    (root / "var/run").symlink_to("/run")
     shutil.copy("/bin/busybox", root / "bin/busybox")
     for applet in run("/bin/busybox", "--list-full").split():
         link = root / applet
