@@ -12,6 +12,11 @@ from common.rest import path
 from common.shared_work import SharedWork
 
 CHUNK = 1 << 20
+# What an image has besides its properties: it describes the data or the state of this image, and is not for images made from it.
+ATTRIBUTES = frozenset((
+    "id", "name", "owner", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size", "status", "visibility",
+    "created_at", "updated_at", "self", "file", "schema", "tags", "protected", "os_hidden", "disk_format", "container_format",
+    "min_disk", "min_ram", "stores", "locations", "direct_url"))
 STALL_S = 180  # without data from the store
 
 
@@ -72,7 +77,7 @@ def fetch(rest, image: dict, target: pathlib.Path, project_id: str | None, work:
 
 
 def send(rest, image_id: str, source: pathlib.Path, work: SharedWork) -> None:
-    """Upload a file as the data of an image. Repeatable.
+    """Upload a file or a block device as the data of an image. Repeatable.
 
     :param work: ends when nobody waits for it any more; it lets the file go at once, and the connection when that times out
     :raises StepFailed: the image is gone, or its store is full
@@ -82,9 +87,15 @@ def send(rest, image_id: str, source: pathlib.Path, work: SharedWork) -> None:
             return
         with open(source, "rb") as data, work.reading(data.close):
             rest.request("PUT", "image", path("/v2/images/{id}/file", image_id), body=data, timeout_s=600, headers={
-                "Content-Type": "application/octet-stream", "Content-Length": str(source.stat().st_size)})
+                "Content-Type": "application/octet-stream", "Content-Length": str(size_of(source))})
     except (errors.NotFound, errors.TooLarge, errors.Conflict) as error:
         raise errors.StepFailed(reason=f"Image {image_id} could not be filled: {error}") from error
+
+
+def size_of(source: pathlib.Path) -> int:
+    """The bytes of a file or a block device."""
+    with open(source, "rb") as data:
+        return data.seek(0, os.SEEK_END)
 
 
 def drop(rest, image_id: str, timeout_s: float = 30) -> None:
@@ -93,13 +104,20 @@ def drop(rest, image_id: str, timeout_s: float = 30) -> None:
         rest.request("DELETE", "image", path("/v2/images/{id}", image_id), timeout_s=timeout_s)
 
 
-def drop_unfilled(rest, image_id: str, timeout_s: float = 30) -> bool:
-    """Delete an image that has not got its bytes, and that nobody gives it any more; whether it had not. Repeatable."""
+def drop_unfilled(rest, image_id: str, timeout_s: float = 30, ctx=None) -> bool:
+    """Delete an image that has not got its bytes, and that nobody gives it any more; whether it had not. Repeatable.
+
+    :param ctx: as whom; by default as the service
+    """
+    where = path("/v2/images/{id}", image_id)
     try:
-        status = rest.request("GET", "image", path("/v2/images/{id}", image_id), timeout_s=timeout_s)["status"]
+        image = rest.request("GET", "image", where, timeout_s=timeout_s, ctx=ctx)
+        if image["status"] not in ("queued", "saving"):
+            return False
+        if image.get("protected"):  # there is nothing to protect
+            rest.request("PATCH", "image", where, body=b'[{"op": "replace", "path": "/protected", "value": false}]', headers={
+                "Content-Type": "application/openstack-images-v2.1-json-patch"}, timeout_s=timeout_s, ctx=ctx)
+        rest.request("DELETE", "image", where, timeout_s=timeout_s, ctx=ctx)
     except errors.NotFound:
-        return True
-    if status not in ("queued", "saving"):
-        return False
-    drop(rest, image_id, timeout_s)
+        pass
     return True

@@ -12,7 +12,7 @@ from common.rest import path
 LOG = logging.getLogger(__name__)
 VOLUME_VERSION = {"OpenStack-API-Version": "volume 3.44"}
 # In which a volume cannot be deleted, and which it leaves without anybody's help.
-_TRANSIENT = ("creating", "downloading", "extending")
+_TRANSIENT = ("creating", "downloading", "extending", "uploading")
 MIGRATING_TO = "migrating_to"  # in the profile of a port that is plugged on two hosts
 MULTIQUEUE = "multiqueue"  # there too: the guest's interface has several queues
 Check = collections.abc.Callable[[], object]

@@ -191,9 +191,12 @@ class Auditor:
         """Snapshots without data, data without a snapshot, stuck snapshots."""
         from volume.db import models
         known = {s["id"]: s for s in self._all("volume", models.snapshots)}
-        host_of = {v["id"]: v["host"] for v in self._all("volume", models.volumes)}
+        of_volumes = self._all("volume", models.volumes)
+        host_of = {v["id"]: v["host"] for v in of_volumes}
+        # A volume in use has a snapshot while it is uploaded, with the id of the image.
+        uploaded = {v["upload_image_id"] for v in of_volumes if v["status"] == "uploading"}
         for host, found in self._answering("volume").items():
-            for snapshot_id in set(found["snapshots"]) - set(known):
+            for snapshot_id in set(found["snapshots"]) - set(known) - uploaded:
                 yield Finding("snapshot", snapshot_id, f"has data on host {host}, but no row",
                               self._local(host, lambda s=snapshot_id: self.inventory.volumes.delete_snapshot(s)))
             for row in known.values():

@@ -18,6 +18,9 @@ OPTS = {"volume": [
                help="Keys for the CHAP secrets in the database; default <state_path>/volume/secret-keys, made "
                     "when first needed. The API and the agents of all hosts need the same."),
     cfg.StrOpt("default_volume_type", default="__DEFAULT__", help="Default volume type."),
+    cfg.BoolOpt("enable_force_upload", default=False,
+                help="Whether volumes in use may be uploaded to images, with force; otherwise force is ignored. The image is of "
+                     "one moment, as after a power failure of the server."),
     cfg.IntOpt("resend_after_s", default=10, min=2,
                help="Seconds without progress after which a request to an agent is sent again."),
     cfg.IntOpt("extend_timeout_s", default=120, min=10,

@@ -34,6 +34,9 @@ class Manager:
     def reimage_volume(self, ctx, volume_id: str) -> None:
         self._later(ctx, volume_id, "reimage_volume", CREATE)
 
+    def upload_volume(self, ctx, volume_id: str) -> None:
+        self._later(ctx, volume_id, "upload_volume", CREATE)
+
     def inventory(self, ctx) -> dict:
         return inventory.of(self.service.driver, self.service.tasks.journal)
 

@@ -5,12 +5,13 @@ import logging
 import sqlalchemy as sa
 
 from common import rows
-from volume.db import snapshots, volumes
+from volume.db import models, snapshots, uploads, volumes
 from volume.tasks.create import CreateVolume
 from volume.tasks.delete import DeleteVolume
 from volume.tasks.extend import ExtendVolume
 from volume.tasks.reimage import ReimageVolume
 from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
+from volume.tasks.upload import UploadVolume
 
 LOG = logging.getLogger(__name__)
 
@@ -61,3 +62,13 @@ class Operations:
         if row:
             self._run(ReimageVolume(self.service), volume_id, {
                 "volume_id": volume_id, "project_id": row["project_id"], "image_id": row["image_id"]})
+
+    def upload_volume(self, volume_id: str) -> None:
+        """A message that comes late or twice does no harm: either the volume is not ``uploading`` any more, or to another image,
+        and then that upload is begun, as its own message would begin it."""
+        row = self._row(volumes.TABLE, volume_id, uploads.UPLOADING)
+        if row:
+            with self.service.db.reader() as connection:
+                in_use = rows.exists(connection, models.attachments, volume_id=volume_id)
+            self._run(UploadVolume(self.service), volume_id, {
+                "volume_id": volume_id, "image_id": row["upload_image_id"], "in_use": in_use})

@@ -23,7 +23,7 @@ class AgentAPI(Client):
 
     topic = "volume-agent"
     level = "volume"
-    history = {"1.0": "The first version.", "1.1": "reimage_volume is new."}
+    history = {"1.0": "The first version.", "1.1": "reimage_volume is new.", "1.2": "upload_volume is new."}
 
     @cast(to="host")
     def create_volume(self, ctx, host: HostName, volume_id: Id) -> None:
@@ -49,6 +49,10 @@ class AgentAPI(Client):
     @cast(to="host", since="1.1")
     def reimage_volume(self, ctx, host: HostName, volume_id: Id) -> None:
         """Write an image over what a volume has. Lost: sent again by the reconciler; doubled: the task runs once."""
+
+    @cast(to="host", since="1.2")
+    def upload_volume(self, ctx, host: HostName, volume_id: Id) -> None:
+        """Upload a volume to an image. Lost: sent again by the reconciler; doubled: the task runs once."""
 
     @call(timeout_s=10, to="host")
     def inventory(self, ctx, host: HostName) -> Inventory:

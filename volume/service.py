@@ -21,6 +21,7 @@ from volume.tasks.delete import DeleteVolume
 from volume.tasks.extend import ExtendVolume
 from volume.tasks.reimage import ReimageVolume
 from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
+from volume.tasks.upload import UploadVolume
 
 LOG = logging.getLogger(__name__)
 CREATES_AT_ONCE, OTHERS_AT_ONCE = 8, 8
@@ -57,7 +58,7 @@ class PendingWorkReconciler(periodic.Periodic):
 
     def run_once(self) -> None:
         v, s = volumes.TABLE, snapshots.TABLE
-        for row in self._stuck(v, sa.select(v), ("creating", "deleting", "extending", "downloading")):
+        for row in self._stuck(v, sa.select(v), ("creating", "deleting", "extending", "downloading", "uploading")):
             periodic.handle_row(row, f"volume {row['id']}", self._resend)
         for row in self._stuck(s, sa.select(s, v.c.host).join(v, v.c.id == s.c.volume_id), ("creating", "deleting")):
             periodic.handle_row(row, f"snapshot {row['id']}", self._resend_snapshot)
@@ -91,6 +92,8 @@ class PendingWorkReconciler(periodic.Periodic):
             agents.extend_volume(ctx, host, row["id"], row["extending_to"] or row["size"])
         elif row["status"] == "downloading":
             agents.reimage_volume(ctx, host, row["id"])
+        elif row["status"] == "uploading":
+            agents.upload_volume(ctx, host, row["id"])
         else:
             (agents.create_volume if row["status"] == "creating" else agents.delete_volume)(ctx, host, row["id"])
 
@@ -215,9 +218,12 @@ class VolumeAgent(Service):
         self.exports = Exports(self)
         # Images that are being copied to volumes; after a crash they are downloaded again.
         self.incoming = pathlib.Path(self.conf.state_path) / "volume-images"
-        self.incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Volumes that are being copied to images; after a crash the copies are removed.
+        self.outgoing = pathlib.Path(self.conf.state_path) / "volume-uploads"
+        for directory in (self.incoming, self.outgoing):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.tasks = Engine(Journal(f"{self.conf.state_path}/tasks/volume"))
-        # Volumes from images take longest; a worker pool of their own, so that nothing else waits for them.
+        # Copies from and to images take longest; a worker pool of their own, so that nothing else waits for them.
         self.workers = Workers(self.name, {CREATE: CREATES_AT_ONCE, OTHER: OTHERS_AT_ONCE}, kept={CREATE: 2, OTHER: 2})
         self.periodics += [Heartbeat(self), self.exports, Recovery(self.tasks, self.make_task), OldSecrets(self)]
 
@@ -231,5 +237,5 @@ class VolumeAgent(Service):
         self.notifier.notify(context.active() or context.service_context(), event_type, volumes.notification_payload(row))
 
     def make_task(self, name: str):
-        tasks = (CreateVolume, DeleteVolume, ExtendVolume, ReimageVolume, CreateSnapshot, DeleteSnapshot)
+        tasks = (CreateVolume, DeleteVolume, ExtendVolume, ReimageVolume, CreateSnapshot, DeleteSnapshot, UploadVolume)
         return {t.name: t for t in tasks}[name](self)

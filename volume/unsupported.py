@@ -19,6 +19,6 @@ TABLE = Table("/v3", [
 # Names of actions on volumes and snapshots, and what they do.
 ACTIONS = {
     **dict.fromkeys(("os-migrate_volume", "os-migrate_volume_completion"), _MIGRATIONS),
-    "os-retype": "changes of a volume's type", "os-volume_upload_image": "uploads of volumes to the image service",
+    "os-retype": "changes of a volume's type",
     "revert": "reverting volumes to a snapshot", "os-unmanage": _MANAGE,
 }

@@ -90,3 +90,12 @@ def detailed_snapshot(req, row: dict) -> dict:
     if req.version >= (3, 65):
         shown["consumes_quota"] = True
     return shown
+
+
+def upload(volume: dict, type: dict | None, image: dict) -> dict:
+    """The answer to an upload of a volume to an image."""
+    kind = {name: type[name] for name in ("id", "name", "description", "is_public")} if type else None
+    return {"id": volume["id"], "updated_at": _time(volume["updated_at"]), "status": volume["status"],
+            "display_description": volume["description"], "size": volume["size"], "volume_type": kind, "image_id": image["id"],
+            "image_name": image["name"], **{name: image[name] for name in (
+                "container_format", "disk_format", "visibility", "protected")}}

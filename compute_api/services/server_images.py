@@ -2,7 +2,7 @@
 
 import logging
 
-from common import errors
+from common import errors, images
 from common.calls import Call
 from common.rest import path
 from compute_api import access
@@ -11,10 +11,7 @@ from conductor.db import machine
 
 LOG = logging.getLogger(__name__)
 # These describe the data or the state of the old image.
-_NOT_INHERITED = {"id", "name", "owner", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size", "status",
-                  "visibility", "created_at", "updated_at", "self", "file", "schema", "tags", "protected", "os_hidden",
-                  "disk_format", "container_format", "min_disk", "min_ram", "backup_type", "backup_rotation",
-                  "stores", "locations", "direct_url", "block_device_mapping", "bdm_v2", "root_device_name"}
+_NOT_INHERITED = images.ATTRIBUTES | {"backup_type", "backup_rotation", "block_device_mapping", "bdm_v2", "root_device_name"}
 
 
 def create(call: Call, id: str, arguments: dict, rule: str, action: str, recorded: str, properties: dict) -> str:

@@ -25,7 +25,7 @@ class Volumes:
         return {"volume": {"status": self.status}, "attachments": []}
 
 
-@pytest.mark.parametrize("status", ["creating", "downloading", "extending"])
+@pytest.mark.parametrize("status", ["creating", "downloading", "extending", "uploading"])
 def test_a_volume_that_is_being_created_is_deleted_afterwards(status):
     """It was left to its owner, who knows of none."""
     service = Volumes(status)

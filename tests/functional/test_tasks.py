@@ -20,16 +20,18 @@ from volume.tasks.delete import DeleteVolume
 from volume.tasks.extend import ExtendVolume
 from volume.tasks.reimage import ReimageVolume
 from volume.tasks.snapshot import CreateSnapshot, DeleteSnapshot
+from volume.tasks.upload import UploadVolume
 
 CASES = [(t, s, m) for t in (Boot, Delete, Attach, Detach, CreateVolume, DeleteVolume, CreateSnapshot, DeleteSnapshot,
-                             ExtendVolume, ShowExtended, Snapshot, SnapshotVolumes, ReimageVolume) for s in t.steps
+                             ExtendVolume, ShowExtended, Snapshot, SnapshotVolumes, ReimageVolume, UploadVolume) for s in t.steps
          for m in ("fail", "twice", "kill")]
 
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
     made = FakeCloud(tmp_path_factory.mktemp("faulty"), "compute.compute.build_resend_s=2", "volume.volume.resend_after_s=2",
-                     "pileus.DEFAULT.report_interval=1", module="tests.functional.faulty_cloud").start()
+                     "volume.volume.enable_force_upload=true", "pileus.DEFAULT.report_interval=1",
+                     module="tests.functional.faulty_cloud").start()
     yield made
     made.stop()
 
@@ -261,6 +263,28 @@ def reimage(story, task, step, mode):
     story.delete_volume(volume)
 
 
+def upload(story, task, step, mode):
+    """The volume is as it was, and the image has all of it, or is gone; also a protected one, of a volume in use."""
+    server, volume = server_with_volume(story)
+    story.sabotage(task, step, mode)
+    story.call("volume", "POST", f"/volumes/{volume}/action", {"os-volume_upload_image": {
+        "image_name": "kept", "disk_format": "qcow2", "protected": True, "force": True}})
+    assert story.settle_volume(volume) == "in-use"
+    story.audit()  # until then the undo may be at work
+    made = story.call("image", "GET", "/images?name=kept")["images"]
+    # Who got no answer has asked again. What had got all of its data before a crash is kept.
+    expected = {"fail": [[]], "twice": [["active"]]}.get(mode, [[], ["active"], ["active", "active"]])
+    assert [i["status"] for i in made] in expected
+    assert not list(pathlib.Path(story.faulty.state, "volume-uploads").iterdir())
+    assert not list(pathlib.Path(story.faulty.state, "volumes").glob("snapshot-*"))
+    for image in made:
+        story.call("image", "PATCH", f"/images/{image['id']}", [{"op": "replace", "path": "/protected", "value": False}],
+                   content_type="application/openstack-images-v2.1-json-patch")
+        story.call("image", "DELETE", f"/images/{image['id']}")
+    story.delete_server(server)
+    story.delete_volume(volume)
+
+
 def server_image(story, task, step, mode):
     of_server(story, task, step, mode, story.server())
 
@@ -316,7 +340,7 @@ def check_snapshots(story, made: list[dict]) -> None:
 
 STORIES = {Snapshot: server_image, SnapshotVolumes: server_of_volume_image, CreateSnapshot: create_snapshot,
            DeleteSnapshot: delete_snapshot, ExtendVolume: extend, ShowExtended: extend, ReimageVolume: reimage,
-           Boot: boot, Delete: delete, Attach: attach, Detach: detach, CreateVolume: create_volume,
+           UploadVolume: upload, Boot: boot, Delete: delete, Attach: attach, Detach: detach, CreateVolume: create_volume,
            DeleteVolume: delete_volume}
 
 

@@ -18,6 +18,7 @@ BY_PROJECT = {("GET", f"/v3/{path}") for path in ("limits", "attachments", "atta
 # Rules of which a request asks one for an attribute, or only with another body; they have tests of their own.
 WITHIN = {
     "volume:create_from_image", "volume:force_delete", "volume:extend_attached_volume", "volume:attachment_connection_info",
+    "volume_extension:volume_actions:upload_public",
     "volume_extension:volume_host_attribute", "volume_extension:volume_tenant_attribute",
     "volume_extension:volume_mig_status_attribute", "volume_extension:volume_image_metadata:show",
     "volume_extension:extended_snapshot_attributes", "volume_extension:access_types_extra_specs",

@@ -111,6 +111,35 @@ def deleted_attached(race: Race) -> None:
         gone(race, "volumes", [volume])
 
 
+@kind("a volume deleted while hosts are connected to it")
+def deleted_connected(race: Race) -> None:
+    for _ in race.rounds():
+        volume = new_volume(race.member, word())
+        answers = race.together(partial(race.ask, race.member, VOLUME, "DELETE", f"/volumes/{volume}"), *[
+            partial(race.ask, race.member, VOLUME, "POST", f"/volumes/{volume}/action", {"os-initialize_connection": {
+                "connector": {"initiator": f"iqn.2000-01.com.example:{n}"}}}) for n in range(WIDTH - 1)])
+        race.twice(sum(a.ok for a in answers[1:]) if answers[0].ok else 0)
+        if not answers[0].ok:
+            race.member.call(VOLUME, "POST", f"/volumes/{volume}/action", {"os-terminate_connection": {"connector": None}})
+        gone(race, "volumes", [volume])
+
+
+@kind("one volume uploaded twice")
+def uploaded_volumes(race: Race) -> None:
+    """Who is refused leaves no image."""
+    volume = new_volume(race.member, word())
+    for _ in race.rounds():
+        name = word()
+        answers = race.same(race.member, VOLUME, "POST", f"/volumes/{volume}/action", {
+            "os-volume_upload_image": {"image_name": name}})
+        made = [a["os-volume_upload_image"]["image_id"] for a in answers if a.ok]
+        wait_for(partial(grown, race, [volume]), 30, every_s=0.05, what="the upload")
+        found = [(i["id"], i["status"]) for i in race.member.call(IMAGE, "GET", f"/images?name={name}")["images"]]
+        race.twice(0 if sorted(found) == sorted((i, "active") for i in made) else 1)
+        for each in made:
+            remove(race, IMAGE, f"/images/{each}")
+
+
 @kind("a snapshot deleted while volumes are made of it")
 def deleted_snapshots(race: Race) -> None:
     source = new_volume(race.member, word())

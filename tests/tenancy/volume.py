@@ -38,7 +38,8 @@ _ARGUMENTS: dict = {
     "os-update_readonly_flag": {"readonly": True}, "os-set_image_metadata": {"metadata": {"a": "b"}},
     "os-unset_image_metadata": {"key": "a"}, "os-set_bootable": {"bootable": True}, "os-attach": {
         "mountpoint": "/dev/vdb", "instance_uuid": NOWHERE},
-    "os-detach": {}, "os-force_detach": {}, "os-terminate_connection": {"connector": None}, "os-initialize_connection": {
+    "os-detach": {}, "os-volume_upload_image": {"image_name": "taken"}, "os-force_detach": {},
+    "os-terminate_connection": {"connector": None}, "os-initialize_connection": {
         "connector": {"initiator": "iqn.2000-01.com.example:a"}}}
 ACTIONS = [{name: {} if schema is actions.NOTHING else _ARGUMENTS[name]} for name, schema in actions.SCHEMAS.items()]
 _META = {"metadata": {"k": "taken"}}

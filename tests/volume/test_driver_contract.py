@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from common import conf as conf_module
-from common import errors
+from common import errors, images
 from common.periodic import wait_for
 from volume import conf, drivers
 
@@ -114,6 +114,23 @@ def test_an_export_in_use_gets_the_new_size_only_while_its_initiator_holds_still
         user.kill()
         user.wait()
         driver.disconnect("v1", "a1")
+
+
+def test_what_a_volume_or_a_snapshot_has_can_be_read(driver):
+    driver.create("v1", 1)
+    driver.snapshot("s1", "v1")
+    if driver.keeps_bytes:
+        with open(driver.data("v1"), "r+b") as disk:
+            disk.write(b"new")
+        found = [driver.data("v1"), driver.data("v1", snapshot_id="s1")]
+        assert [images.size_of(path) for path in found] == [1 << 30, 1 << 30]
+        assert [path.open("rb").read(3) for path in found] == [b"new", b"\0\0\0"]
+    else:
+        assert not any(driver.data("v1").read_bytes()) and driver.volumes() == ["v1"] and driver.snapshots() == ["s1"]
+    driver.delete_snapshot("s1")
+    for missing in ({"volume_id": "v2"}, {"volume_id": "v1", "snapshot_id": "s1"}):
+        with pytest.raises(errors.StepFailed):
+            driver.data(**missing)
 
 
 def test_a_volume_gets_another_image(driver, tmp_path):

@@ -9,10 +9,10 @@ from what that client says it does (os-reserve, os-attach, os-begin_detaching), 
 """
 
 from common import context, db, errors, rows
-from volume.db import extensions, models, reimages, volumes
+from volume.db import extensions, models, reimages, uploads, volumes
+from volume.db.models import ATTACHED, CONNECTED, RESERVED
 
 TABLE = models.attachments
-ATTACHED, RESERVED, CONNECTED = "attached", "reserved", "connected"
 
 
 def new(volume: dict, **values) -> dict:
@@ -64,7 +64,8 @@ def connected(connection, row: dict) -> None:
 def completed(connection, row: dict, values: dict) -> None:
     """A server uses the volume now. :param values: columns of the attachment to write"""
     others, volume = _others(connection, row), volumes.get(connection, None, row["volume_id"])
-    if not _unfinished(others, {row["instance_uuid"]}) and not (volume["multiattach"] and volume["status"] == "detaching"):
+    if not _unfinished(others, {row["instance_uuid"]}) and volume["status"] != uploads.UPLOADING and not (
+            volume["multiattach"] and volume["status"] == "detaching"):
         volumes.move(connection, row["volume_id"], "complete")
     rows.update(connection, TABLE, row["id"], {**values, "attach_status": ATTACHED}, resource="attachment")
 
@@ -76,13 +77,14 @@ def ended(connection, row: dict) -> None:
         release(connection, row["volume_id"])
         return
     others = _others(connection, row)
-    if reimages.is_downloading(connection, row["volume_id"]):
-        return
+    status = rows.get(connection, volumes.TABLE, row["volume_id"], resource="volume")["status"]
+    if status in (reimages.DOWNLOADING, uploads.UPLOADING):
+        return  # the end of that sets the status by the attachments
     if not others:
         if not extensions.detached(connection, row["volume_id"]):
             volumes.move(connection, row["volume_id"], "detach")
         return
-    status, servers = volumes.get(connection, None, row["volume_id"])["status"], _servers(others)
+    servers = _servers(others)
     complete = [each for each in others if each["attach_status"] == ATTACHED]
     if complete and not _unfinished(others, servers) and status in ("reserved", "attaching", "detaching"):
         volumes.move(connection, row["volume_id"], "settle")

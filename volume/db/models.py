@@ -6,6 +6,7 @@ from common.db import MOMENT, NAMING, locks_table
 
 METADATA = sa.MetaData(naming_convention=NAMING)
 ID = sa.String(36)
+ATTACHED, RESERVED, CONNECTED = "attached", "reserved", "connected"  # of an attachment, besides "attaching"
 
 volume_types = sa.Table(
     "volume_types", METADATA, sa.Column("id", ID, primary_key=True),
@@ -27,6 +28,7 @@ volumes = sa.Table(
     sa.Column("metadata", sa.JSON, nullable=False), sa.Column("image_metadata", sa.JSON, nullable=False),
     sa.Column("image_id", ID), sa.Column("snapshot_id", ID), sa.Column("source_volid", ID),
     sa.Column("reimage_metadata", sa.JSON(none_as_null=True)),  # image_metadata of the image that is being written on it
+    sa.Column("upload_image_id", ID),  # the image to which it is being uploaded, or was at last
     sa.Column("request_id", sa.String(64), nullable=False), sa.Column("created_at", MOMENT, nullable=False),
     sa.Column("updated_at", MOMENT, nullable=False), sa.Column("resent_at", MOMENT))
 snapshots = sa.Table(

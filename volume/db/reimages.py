@@ -27,12 +27,6 @@ def begin(connection, row: dict, image: dict, *, reserved: bool, request_id: str
         raise errors.BadRequest(f"Invalid volume: A snapshot or a volume is being created from volume {row['id']}.")
 
 
-def is_downloading(connection, volume_id: str) -> bool:
-    """The row is locked, so that the answer stays true until the transaction ends."""
-    row = rows.find(connection, TABLE, volume_id)
-    return row is not None and row["status"] == DOWNLOADING
-
-
 def find(connection, volume_id: str, image_id: str) -> dict | None:
     """The row, locked, if the volume is getting this image. After a reset of its status it may be getting another one."""
     row = rows.find(connection, TABLE, volume_id)

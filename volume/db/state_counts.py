@@ -7,7 +7,7 @@ from volume.db import models
 
 VOLUMES, SNAPSHOTS = models.volumes, models.snapshots
 # Statuses that end by themselves. "reserved" does not: volumes of shelved servers are.
-TRANSIENT = ("creating", "deleting", "attaching", "detaching", "extending", "downloading")
+TRANSIENT = ("creating", "deleting", "attaching", "detaching", "extending", "downloading", "uploading")
 TRANSIENT_SNAPSHOT = ("creating", "deleting")
 _SHOWN = ("available", "in-use", "error", "reserved", *TRANSIENT)
 _SHOWN_SNAPSHOT = ("available", "error", *TRANSIENT_SNAPSHOT)

@@ -34,6 +34,8 @@ ACTIONS = {
     "reimage": ({"available", "error"}, "downloading"), "reimage_reserved": ({"available", "error", "reserved"}, "downloading"),
     "reimaged": ({"downloading"}, "available"), "reimaged_reserved": ({"downloading"}, "reserved"),
     "reimage_failed": ({"downloading"}, "error"),
+    "upload": ({"available"}, "uploading"), "upload_in_use": ({"available", "in-use"}, "uploading"),
+    "uploaded": ({"uploading"}, "available"), "uploaded_in_use": ({"uploading"}, "in-use"),
     "extend_attached": ({"in-use"}, "extending"), "extended_attached": ({"extending"}, "in-use"),
 }
 

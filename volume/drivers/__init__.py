@@ -2,6 +2,7 @@
 
 import collections.abc
 import importlib
+import pathlib
 
 _DRIVERS = {"file": "volume.drivers.file:FileDriver", "lvm": "volume.drivers.lvm:LvmDriver",
             "fake": "volume.drivers.fake:FakeDriver"}
@@ -61,6 +62,13 @@ class VolumeDriver:
         """Create a volume of ``size_gb`` with the data of a snapshot or another volume.
 
         :raises StepFailed: no space, or there is no such snapshot or volume (yet)
+        """
+        raise AssertionError
+
+    def data(self, volume_id: str, *, snapshot_id: str = "") -> pathlib.Path:
+        """The file or the block device with the bytes of a volume, or of a snapshot of it, to be read.
+
+        :raises StepFailed: there is no such volume or snapshot
         """
         raise AssertionError
 

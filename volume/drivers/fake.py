@@ -8,6 +8,7 @@ import threading
 from common import errors
 from volume.drivers import MISSING, VolumeDriver
 
+_DISK_BYTES = 1 << 20
 CHAP = "fake-chap-"  # prefix of all secrets, so that tests find them where they should not be
 
 
@@ -50,6 +51,15 @@ class FakeDriver(VolumeDriver):
         if not source.exists():
             raise errors.StepFailed(reason=MISSING)
         self.create(volume_id, size_gb)
+
+    def data(self, volume_id, *, snapshot_id=""):
+        """A small disk of zeros, which stands for what no volume here has."""
+        if not (self.path / f"snapshot-{snapshot_id}" if snapshot_id else self._file(volume_id)).exists():
+            raise errors.StepFailed(reason=MISSING)
+        zeros = self.path / "zeros"
+        with open(zeros, "ab") as disk:
+            disk.truncate(_DISK_BYTES)
+        return zeros
 
     def snapshots(self):
         return sorted(p.name[9:] for p in self.path.glob("snapshot-*"))

@@ -26,6 +26,10 @@ class ExportedByTgt(VolumeDriver):
     def path(self, volume_id: str) -> pathlib.Path:
         raise AssertionError
 
+    def kept(self, snapshot_id: str) -> pathlib.Path:
+        """The path of a snapshot."""
+        raise AssertionError
+
     def fill(self, volume_id, path, disk_format):
         # With limits, because the image is untrusted: 2 GiB of memory, ten minutes of CPU; the format is always given.
         words = ["prlimit", "--as=2147483648", "--cpu=600", "--", "qemu-img", "convert", "-n",
@@ -35,6 +39,12 @@ class ExportedByTgt(VolumeDriver):
         if done.returncode:
             raise errors.StepFailed(reason="The image could not be written to the volume.",
                                     internal=done.stderr.strip()[-500:])
+
+    def data(self, volume_id, *, snapshot_id=""):
+        source = self.kept(snapshot_id) if snapshot_id else self.path(volume_id)
+        if not source.exists():
+            raise errors.StepFailed(reason=MISSING)
+        return source
 
     def connect(self, volume_id, attachment_id, connector, known):
         if not self.path(volume_id).exists():
@@ -106,7 +116,7 @@ class FileDriver(ExportedByTgt):
                 found[volume_id] = self.path(volume_id).stat().st_size // GIB
         return found
 
-    def _kept(self, snapshot_id) -> pathlib.Path:
+    def kept(self, snapshot_id):
         return self.directory / f"snapshot-{snapshot_id}"
 
     def _copy(self, source: pathlib.Path, target: pathlib.Path) -> None:
@@ -140,15 +150,15 @@ class FileDriver(ExportedByTgt):
         partial.replace(target)
 
     def snapshot(self, snapshot_id, volume_id):
-        if not self._kept(snapshot_id).exists():
-            self._copy(self.path(volume_id), self._kept(snapshot_id))
+        if not self.kept(snapshot_id).exists():
+            self._copy(self.path(volume_id), self.kept(snapshot_id))
 
     def delete_snapshot(self, snapshot_id):
-        self._kept(snapshot_id).unlink(missing_ok=True)
+        self.kept(snapshot_id).unlink(missing_ok=True)
 
     def clone(self, volume_id, size_gb, *, snapshot_id="", source_id=""):
         if not self.path(volume_id).exists():
-            self._copy(self._kept(snapshot_id) if snapshot_id else self.path(source_id), self.path(volume_id))
+            self._copy(self.kept(snapshot_id) if snapshot_id else self.path(source_id), self.path(volume_id))
         self.extend(volume_id, size_gb)
 
     def snapshots(self):

@@ -32,6 +32,9 @@ class LvmDriver(ExportedByTgt):
     def path(self, volume_id):
         return pathlib.Path(f"/dev/{self.group}/volume-{volume_id}")
 
+    def kept(self, snapshot_id):
+        return pathlib.Path(f"/dev/{self.group}/snapshot-{snapshot_id}")
+
     def create(self, volume_id, size_gb):
         if volume_id not in self.volumes():
             self._lvm("lvcreate", "--yes", "--wipesignatures", "n", "--zero", "y", "--size", f"{size_gb}g", "--name",
@@ -81,13 +84,13 @@ class LvmDriver(ExportedByTgt):
 
     def delete_snapshot(self, snapshot_id):
         if snapshot_id in self.snapshots():
-            self._lvm("lvremove", "--yes", "--force", f"/dev/{self.group}/snapshot-{snapshot_id}")
+            self._lvm("lvremove", "--yes", "--force", str(self.kept(snapshot_id)))
 
     def clone(self, volume_id, size_gb, *, snapshot_id="", source_id=""):
         if (snapshot_id or source_id) not in (self.snapshots() if snapshot_id else self.volumes()):
             raise errors.StepFailed(reason=MISSING)
         self.create(volume_id, size_gb)
-        source = f"/dev/{self.group}/snapshot-{snapshot_id}" if snapshot_id else str(self.path(source_id))
+        source = self.kept(snapshot_id) if snapshot_id else self.path(source_id)
         self._lvm("dd", f"if={source}", f"of={self.path(volume_id)}", "bs=4M", "conv=fsync,sparse", "status=none",
                   timeout_s=None)
 

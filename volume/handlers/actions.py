@@ -3,9 +3,9 @@
 from common import errors, schema, wsgi
 from common.unsupported import unknown_action
 from common.vault import open_chap
-from volume import unsupported
+from volume import unsupported, views
 from volume.schemas.actions import SCHEMAS
-from volume.services import actions, connections
+from volume.services import actions, connections, uploads
 
 _CHECKS = {name: schema.compiled(body) for name, body in SCHEMAS.items()}
 
@@ -23,6 +23,8 @@ def act(req, id):
         return wsgi.Response(status=200)
     if name == "os-initialize_connection":
         return wsgi.json_response({"connection_info": _connection_info(req, answer)}, 200)
+    if name == "os-volume_upload_image":
+        return {name: views.upload(**answer)}
     return None if answer is None else wsgi.json_response({"metadata": answer}, 200)
 
 
@@ -53,6 +55,6 @@ _ACTIONS = {
     "os-roll_detaching": actions.move("roll_detaching", "roll_detaching"),
     "os-reset_status": actions.reset_status, "os-force_delete": actions.force_delete, "os-extend": actions.extend,
     "os-extend_volume_completion": actions.extend_completion, "os-set_bootable": actions.set_bootable,
-    "os-reimage": actions.reimage}
+    "os-reimage": actions.reimage, "os-volume_upload_image": uploads.upload}
 _SINCE = {"os-reimage": (3, 68)}
 ACTIONS = tuple(_ACTIONS)

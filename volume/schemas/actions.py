@@ -16,6 +16,10 @@ SCHEMAS = {
     "os-set_image_metadata": schema.obj({"metadata": schema.METADATA}, ["metadata"]),
     "os-unset_image_metadata": schema.obj({"key": {"type": "string", "minLength": 1, "maxLength": 255}}, ["key"]),
     "os-reimage": schema.obj({"image_id": schema.UUID, "reimage_reserved": schema.BOOLEAN}, ["image_id"]),
+    "os-volume_upload_image": schema.obj({
+        "image_name": {"type": "string", "minLength": 1, "maxLength": 255}, "force": schema.BOOLEAN,
+        "disk_format": {"enum": ["raw", "vmdk", "vdi", "qcow2", "vhd", "vhdx", "ploop"]}, "container_format": schema.TEXT,
+        "visibility": {"enum": ["community", "public", "private", "shared"]}, "protected": schema.BOOLEAN}, ["image_name"]),
     "os-set_bootable": schema.obj({"bootable": schema.BOOLEAN}, ["bootable"]),
 }
 NOTHING = {"type": ["object", "null", "string"], "maxProperties": 0, "maxLength": 0}

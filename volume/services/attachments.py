@@ -9,7 +9,8 @@ from common.calls import Call
 from common.rest import path
 from volume import access
 from volume.db import attachments, volumes
-from volume.db.attachments import ATTACHED, CONNECTED, TABLE
+from volume.db.attachments import TABLE
+from volume.db.models import ATTACHED, CONNECTED
 from volume.drivers import IO_PAUSED
 from volume.services import filters, lists
 

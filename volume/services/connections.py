@@ -13,7 +13,7 @@ from common import db, errors, rows
 from common.calls import Call
 from volume import access
 from volume.db import attachments, volumes
-from volume.db.attachments import ATTACHED, CONNECTED
+from volume.db.models import ATTACHED, CONNECTED
 from volume.drivers import IO_PAUSED
 from volume.services.attachments import changed, check_unused, connect, end
 
