@@ -98,26 +98,28 @@ def size_of(source: pathlib.Path) -> int:
         return data.seek(0, os.SEEK_END)
 
 
-def drop(rest, image_id: str, timeout_s: float = 30) -> None:
-    """Delete an image that is not to be. Repeatable."""
-    with contextlib.suppress(errors.NotFound):
-        rest.request("DELETE", "image", path("/v2/images/{id}", image_id), timeout_s=timeout_s)
-
-
-def drop_unfilled(rest, image_id: str, timeout_s: float = 30, ctx=None) -> bool:
-    """Delete an image that has not got its bytes, and that nobody gives it any more; whether it had not. Repeatable.
+def drop(rest, image_id: str, timeout_s: float = 30, ctx=None) -> None:
+    """Delete an image that is not to be, also if its owner has protected it. Repeatable.
 
     :param ctx: as whom; by default as the service
     """
     where = path("/v2/images/{id}", image_id)
-    try:
-        image = rest.request("GET", "image", where, timeout_s=timeout_s, ctx=ctx)
-        if image["status"] not in ("queued", "saving"):
-            return False
-        if image.get("protected"):  # there is nothing to protect
+    with contextlib.suppress(errors.NotFound):
+        try:
+            rest.request("DELETE", "image", where, timeout_s=timeout_s, ctx=ctx)
+        except errors.Forbidden:
             rest.request("PATCH", "image", where, body=b'[{"op": "replace", "path": "/protected", "value": false}]', headers={
                 "Content-Type": "application/openstack-images-v2.1-json-patch"}, timeout_s=timeout_s, ctx=ctx)
-        rest.request("DELETE", "image", where, timeout_s=timeout_s, ctx=ctx)
+            rest.request("DELETE", "image", where, timeout_s=timeout_s, ctx=ctx)
+
+
+def drop_unfilled(rest, image_id: str, timeout_s: float = 30, ctx=None) -> bool:
+    """Delete an image that has not got its bytes, and that nobody gives it any more; whether it had not. As ``drop``."""
+    try:
+        status = rest.request("GET", "image", path("/v2/images/{id}", image_id), timeout_s=timeout_s, ctx=ctx)["status"]
     except errors.NotFound:
-        pass
+        return True
+    if status not in ("queued", "saving"):
+        return False
+    drop(rest, image_id, timeout_s, ctx)
     return True

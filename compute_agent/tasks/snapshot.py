@@ -86,7 +86,9 @@ class Snapshot(ReportingTask):
                              lambda: self.is_cancelled(state))
 
     def rotate(self, state):
-        """Delete the oldest backups of this type that exceed the rotation. Those that cannot be deleted are left."""
+        """Delete the oldest backups of this type that exceed the rotation. Protected ones, and others that cannot be deleted, are
+        left.
+        """
         try:
             image = self.agent.rest.request("GET", "image", path("/v2/images/{id}", state["image_id"]))
         except errors.NotFound:  # its owner has deleted it since it was uploaded
@@ -97,6 +99,8 @@ class Snapshot(ReportingTask):
             "instance_uuid": state["uuid"], "image_type": "backup", "backup_type": image["backup_type"],
             "owner": image["owner"], "status": "active", "sort": "created_at:desc", "limit": 1000}))["images"]
         for old in [i for i in known if i["owner"] == image["owner"]][int(image["backup_rotation"]):]:
+            if old["protected"]:
+                continue
             try:
                 images.drop(self.agent.rest, old["id"])
             except errors.Error as error:
