@@ -101,10 +101,11 @@ def test_bad_requests_connect_nothing(cloud, act, volume):
         assert act(volume, "os-initialize_connection", body)[0] == 400, body
     for body in (None, {}, {"connector": "iron"}, {"connector": {"initiator": "a b"}}):
         assert act(volume, "os-terminate_connection", body)[0] == 400, body
-    cloud.client.call("volume", "POST", f"/volumes/{volume}/action", {"os-reset_status": {"status": "error"}})
-    status, text = act(volume, "os-initialize_connection", {"connector": HOST})
-    assert status == 400 and "but is error" in text
-    assert act(volume, "os-detach") == (202, "") and volume_status(cloud.client, volume) == "error"
+    for reset in ("maintenance", "error"):
+        cloud.client.call("volume", "POST", f"/volumes/{volume}/action", {"os-reset_status": {"status": reset}})
+        status, text = act(volume, "os-initialize_connection", {"connector": HOST})
+        assert status == 400 and f"but is {reset}" in text
+        assert act(volume, "os-detach") == (202, "") and volume_status(cloud.client, volume) == reset
     assert attachments(cloud, volume) == {} and exported(cloud, volume) == set()
 
 

@@ -4,7 +4,7 @@ from common import schema
 from volume.schemas.attachments import CONNECTOR
 
 _STATES = ["creating", "available", "deleting", "error", "error_deleting", "attaching", "detaching", "in-use",
-           "reserved", "error_extending"]
+           "reserved", "error_extending", "maintenance"]
 SCHEMAS = {
     "os-reset_status": schema.obj({"status": {"enum": _STATES}, "attach_status": schema.TEXT,
                                    "migration_status": schema.TEXT}),
