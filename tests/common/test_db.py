@@ -12,6 +12,7 @@ from common import db, mariadb
 from tests import databases
 
 
+@pytest.mark.alone
 def test_connecting_to_an_unresponsive_postgresql_host_times_out(monkeypatch):
     monkeypatch.setattr(db, "CONNECT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -111,6 +111,7 @@ def test_vhdx_with_a_parent_is_refused(tmp_path, at):
         inspector.check(path, "vhdx")
 
 
+@pytest.mark.alone
 def test_a_short_fuzz_finds_nothing(tmp_path):
     """The long one is run by hand: python -m tests.fuzz"""
     qemu_img("--version")

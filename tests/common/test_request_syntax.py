@@ -144,6 +144,7 @@ def test_each_column_sorts_once():
     assert str(query) == str(db.page(sa.select(TABLE), TABLE, sort=[("name", "desc")], limit=1, marker_row=marker))
 
 
+@pytest.mark.alone
 def test_no_access_rule_takes_long():
     """Users write them: a backtracking engine would look at these for hours."""
     def allowed(rule: str, path: str) -> bool:

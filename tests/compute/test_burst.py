@@ -58,6 +58,7 @@ def agent(tmp_path):
     server.stop()
 
 
+@pytest.mark.alone
 def test_quick_calls_and_deletes_do_not_wait_for_a_burst_of_boots(agent):
     api, ctx = AgentAPI(agent.conf), context.service_context()
     servers = [context.new_uuid() for _ in range(BOOTS)]
@@ -88,6 +89,7 @@ def test_a_server_that_is_to_be_deleted_is_known_while_it_is_built(agent):
 
 
 @pytest.mark.parametrize("asked", ["snapshot", "rebuild", "rescue", "stop"])
+@pytest.mark.alone
 def test_a_delete_and_a_console_log_do_not_wait_for_what_takes_long(agent, asked):
     """As a store that does not go on, or guests that do not shut down; what waits for a store keeps no stop waiting either."""
     api, ctx, closed = AgentAPI(agent.conf), context.service_context(), threading.Event()

@@ -29,6 +29,7 @@ def test_hints_that_can_be_read():
     "own": ["a"]})
 
 
+@pytest.mark.alone
 def test_no_more_names_than_the_quota_has_room_for(tmp_path):
     database = db.Database("compute", f"sqlite:///{tmp_path}/compute.sqlite")
     models.METADATA.create_all(database.engine)

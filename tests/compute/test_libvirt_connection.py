@@ -76,6 +76,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(WatchedConnection, "TIMES", 1)
 
 
+@pytest.mark.alone
 def test_calls_that_wait_for_a_libvirtd_that_hangs_fail_and_others_are_not_begun(libvirtd):
     watched = WatchedConnection(libvirtd.uri)
     connection = Connection(libvirtd.uri, watched)

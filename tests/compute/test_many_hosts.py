@@ -145,6 +145,7 @@ def test_room_that_was_given_back_is_found_before_a_server_is_refused(cloud):
     assert placement.place(context.Context(), spec(database)) == "h0000"
 
 
+@pytest.mark.alone
 def test_a_decision_among_1000_hosts_takes_some_milliseconds(cloud):
     """The bar is 20 ms for 99 of 100 (tests/bench/fleet.py); a busy machine is given ten times that here."""
     loaded, database = cloud(1000, host_cache_s=60.0)

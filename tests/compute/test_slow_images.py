@@ -112,6 +112,7 @@ def begin(database, uuid: str, action: str) -> None:
         machine.begin(connection, uuid, action)
 
 
+@pytest.mark.alone
 def test_a_delete_a_stop_and_a_console_log_do_not_wait_for_slow_downloads(agent, database):
     api, ctx = AgentAPI(agent.conf), context.service_context()
     for number in range(BUILDS):

@@ -127,6 +127,7 @@ def test_no_more_is_taken_than_was_declared(tmp_path, parts):
     assert sum(given) < 1200 and (tmp_path / "arrived").stat().st_size <= 1000
 
 
+@pytest.mark.alone
 def test_a_transfer_is_left_at_once_when_nobody_needs_it(offer, tmp_path, monkeypatch):
     """The other host stands still in the middle of the disk."""
     sent, go_on = threading.Event(), threading.Event()
@@ -171,6 +172,7 @@ def test_strangers_take_few_threads_and_keep_nobody_out(offer, tmp_path):
 
 
 @pytest.mark.parametrize("speaks", ["no TLS", "TLS"])
+@pytest.mark.alone
 def test_who_takes_his_time_to_show_the_token_is_not_waited_for(offer, monkeypatch, speaks):
     monkeypatch.setattr(offers, "ENTER_S", 0.5)
     with socket.create_connection((offer.described["address"], offer.described["port"])) as plain:

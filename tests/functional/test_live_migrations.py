@@ -240,6 +240,7 @@ def lossy(tmp_path_factory):
 
 @pytest.mark.parametrize(("lost", "expected_s"), [
     ("compute-agent request", 3), ("conductor request", 2), ("conductor answer", 2)])
+@pytest.mark.alone
 def test_a_guest_does_not_stand_still_until_a_step_is_requested_again_if_a_message_is_lost(lossy, lost, expected_s):
     with active_server(lossy.client, "late") as server:
         target, still = other(lossy, server), pathlib.Path(f"{lossy.state}.still")

@@ -3,6 +3,8 @@
 import time
 import urllib.parse
 
+import pytest
+
 from common.periodic import wait_for
 from compute_api.metadata.app import sign
 from deploy.prepare import ensure_secrets
@@ -173,6 +175,7 @@ def test_an_owners_port_outlives_its_attachment(cloud):
     call("network", "DELETE", f"/ports/{port}")
 
 
+@pytest.mark.alone
 def test_names_are_found_by_expressions_that_cannot_run_away(cloud):
     call = cloud.client.call
     for text, found in (("fir", True), ("^f.*t$", True), ("^irst$", False), ("f[a-z]+", True), ("f\\-", False), ("%", False)):

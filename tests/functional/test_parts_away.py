@@ -18,8 +18,8 @@ from tests.dashboard.browser import Browser
 from tests.dashboard.test_live import stream_of
 from tests.distributed import DistributedCloud
 
-pytestmark = pytest.mark.skipif(not shutil.which("mariadbd") or not shutil.which("rabbitmq-server"),
-                                reason="MariaDB and RabbitMQ are not installed")
+pytestmark = [pytest.mark.alone, pytest.mark.skipif(not shutil.which("mariadbd") or not shutil.which("rabbitmq-server"),
+                                                    reason="MariaDB and RabbitMQ are not installed")]
 
 
 @pytest.fixture(scope="module")

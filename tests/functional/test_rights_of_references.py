@@ -134,6 +134,7 @@ def test_a_private_volume_type_is_an_admins(cloud, people):
 
 @pytest.mark.parametrize("counts", [{"max_count": 1000000000}, {"max_count": 30000}, {"min_count": 1, "max_count": "2000000000"},
                                     {"max_count": 10 ** 400}, {"min_count": 10 ** 9}, {"min_count": 999, "max_count": 999}])
+@pytest.mark.alone
 def test_a_number_alone_costs_nothing(people, server, counts):
     started = time.monotonic()
     status, text = boot(people[1], imageRef=server["image"], **counts)
@@ -166,6 +167,7 @@ def test_a_host_is_not_asked_for_by_a_hint(people, server):
 
 
 @pytest.mark.parametrize("name", ["a?" * 120 + "b", "a?" * 20 + "a" * 20])
+@pytest.mark.alone
 def test_a_name_filter_keeps_nobody_busy(people, name):
     started = time.monotonic()
     assert people[1]("compute", "GET", f"/v2.1/servers?name={name}")[0] in (200, 400)

@@ -11,6 +11,9 @@ from tests.hostile.things import Things
 REQUESTS, SEED = int(os.environ.get("PILEUS_HOSTILE_REQUESTS", "300")), int(os.environ.get("PILEUS_HOSTILE_SEED", "10"))
 
 
+pytestmark = pytest.mark.alone
+
+
 @pytest.fixture(scope="module")
 def things(cloud):
     return Things(cloud)

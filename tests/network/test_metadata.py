@@ -135,6 +135,7 @@ def test_bodies_and_heads_have_limits(cloud):
     assert [p for _, p, _, _ in cloud.service.asked] == ["/large"]
 
 
+@pytest.mark.alone
 def test_slow_or_frequent_requests_delay_no_others(cloud):
     held = [socket.create_connection(("127.0.0.1", cloud.port)) for _ in range(metadata.CONNECTIONS_EACH + 4)]
     for sock in held:
