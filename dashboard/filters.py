@@ -1,11 +1,14 @@
 """How values are shown."""
 
 import datetime
+import re
 import urllib.parse
 
 import jinja2
+import markupsafe
 
 from dashboard import forms, languages, waterfall
+from dashboard.texts import Text
 
 # The tone of a status, by its first word in lower case. Others are neutral.
 _TONES = {
@@ -65,6 +68,24 @@ def size(context, count) -> str:
 
 
 @jinja2.pass_context
+def gib(context, mib: float) -> str:
+    """MiB of memory, in GiB."""
+    return f"{forms.gib(round(mib)).replace('.', languages.POINTS[context['language']])} GiB"
+
+
+SHORT = 15  # as many characters as need not be broken in a table
+# After what a long name may be broken, rather than in the middle of a word.
+_JOINTS = re.compile(r"(?<=[:/_.=@,])(?=[^:/_.=@,\s])")
+
+
+@jinja2.pass_context
+def breakable(context, text) -> markupsafe.Markup:
+    """A value that may be broken where its words are joined. What is short is not broken."""
+    said = languages.translated(text, context["language"]) if isinstance(text, Text) else str(text)
+    return markupsafe.Markup("<wbr>").join(_JOINTS.split(said) if len(said) > SHORT else [said])
+
+
+@jinja2.pass_context
 def amount(context, number) -> str:
     """A number, with one digit after the point if it is not whole."""
     return languages.decimal(number, context["language"]) if isinstance(number, float) and number % 1 else f"{number:.0f}"
@@ -105,5 +126,5 @@ def share(pair) -> int:
 
 FILTERS = {"is_status": is_status, "tone": tone,
            "moment": moment, "iso": iso, "size": size, "segment": segment, "share": share, "amount": amount,
-           "fixed": fixed, "duration": duration, "day": day,
+           "fixed": fixed, "gib": gib, "breakable": breakable, "duration": duration, "day": day,
            "sections": forms.sections, "steps": waterfall.steps}

@@ -14,7 +14,7 @@ COOKIE = "language"
 NAMES = {"en": "English", "de": "Deutsch", "fr": "Français"}
 # How each writes a moment, and a decimal point.
 _MOMENTS = {"en": "%Y-%m-%d %H:%M", "de": "%d.%m.%Y %H:%M", "fr": "%d/%m/%Y %H:%M"}
-_POINTS = {"en": ".", "de": ",", "fr": ","}
+POINTS = {"en": ".", "de": ",", "fr": ","}
 
 
 def read(text: str) -> dict[str, str]:
@@ -69,4 +69,4 @@ def day(when: datetime.date, language: str) -> str:
 
 def decimal(number: float, language: str, digits: int = 1) -> str:
     """A number with so many digits after the point."""
-    return f"{number:.{digits}f}".replace(".", _POINTS[language])
+    return f"{number:.{digits}f}".replace(".", POINTS[language])

@@ -4,7 +4,7 @@ import typing
 
 from common.rest import Path
 from dashboard import forms
-from dashboard.asks import do
+from dashboard.asks import Ask, do, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Row
 from dashboard.texts import Text
@@ -34,9 +34,21 @@ def enabled(row: Row) -> bool:
     return row["enabled"]
 
 
-def memory(mb: int) -> str:
-    """An amount of MiB, in GiB where that is exact."""
-    return f"{mb} MiB" if mb % 1024 else f"{mb // 1024} GiB"
+def memory(mib: int) -> str:
+    return f"{forms.gib(mib)} GiB"
+
+
+def link_names(req, rows: list[Row], named: Ask, *, key: str, member: str, pages: str) -> None:
+    """Give each row a link to another resource, by its name, or by its id where there is none.
+
+    :param named: asks for those resources
+    :param key: of the rows, with the id
+    :param member: of the rows, for the link
+    :param pages: the path of the panel of those resources
+    """
+    names = {each["id"]: each["name"] for each in send(req, named)} if rows else {}
+    for row in rows:
+        row[member] = [(f"{pages}/{row[key]}/", names.get(row[key]) or row[key])]
 
 
 def shown(values: dict) -> list[str]:

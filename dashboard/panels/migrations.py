@@ -1,17 +1,15 @@
 """Migrations of instances, of every kind."""
 
 from common.rest import path
-from dashboard.asks import get, send
+from dashboard.asks import get
 from dashboard.panel import Column, Filter, Panel, Row, Source
+from dashboard.panels.fields import link_names
 
 
 def _more(req, rows: list[Row]) -> None:
     """The names of instances; those that are gone have none."""
-    found = send(req, get("compute", path("/v2.1/servers", query={"all_tenants": "1", "limit": 1000}), "servers",
-                          instead=[])) if rows else []
-    names = {server["id"]: server["name"] for server in found}
-    for row in rows:
-        row["instance"] = [(f"/admin/instances/{row['instance_uuid']}/", names.get(row["instance_uuid"]) or row["instance_uuid"])]
+    link_names(req, rows, get("compute", path("/v2.1/servers", query={"all_tenants": "1", "limit": 1000}), "servers", instead=[]),
+               key="instance_uuid", member="instance", pages="/admin/instances")
 
 
 PANEL = Panel(

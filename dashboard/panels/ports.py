@@ -4,10 +4,10 @@ import dataclasses
 
 from common.rest import path
 from dashboard import forms
-from dashboard.asks import do, get, send
+from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Panel, Row, Source, Tab
-from dashboard.panels.fields import deletion
+from dashboard.panels.fields import deletion, link_names
 from dashboard.panels.networks import NAME, NAMED, PORT_COLUMNS, addresses
 from dashboard.panels.security_groups import group_options
 
@@ -17,10 +17,8 @@ def _more(req, rows: list[Row]) -> None:
     query: dict = {"fields": ["id", "name"]}
     if len(rows) <= NAMED:
         query["id"] = sorted({row["network_id"] for row in rows})
-    found = send(req, get("network", path("/v2.0/networks", query=query), "networks", instead=[])) if rows else []
-    names = {network["id"]: network["name"] for network in found}
-    for row in rows:
-        row["network"] = [(f"/project/networks/{row['network_id']}/", names.get(row["network_id"]) or row["network_id"])]
+    link_names(req, rows, get("network", path("/v2.0/networks", query=query), "networks", instead=[]),
+               key="network_id", member="network", pages="/project/networks")
 
 
 def _edit_port_fields(req, row):

@@ -4,21 +4,18 @@ import dataclasses
 import typing
 
 from common.rest import path
-from dashboard.asks import do, get, send
+from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Filter, Panel, Row, Source, Tab
-from dashboard.panels.fields import deletion, shown
+from dashboard.panels.fields import deletion, link_names, shown
 from dashboard.panels.volumes import CHANGING, SNAPSHOT_COLUMNS, is_in, launch
 
 
 def _named(query: dict) -> typing.Callable[..., None]:
     """What adds the names of volumes. ``query``: of their list"""
     def more(req, rows: list[Row]) -> None:
-        found = send(req, get("volume", path("/v3/volumes", query={"limit": 1000, **query}), "volumes",
-                              instead=[])) if rows else []
-        names = {volume["id"]: volume["name"] for volume in found}
-        for row in rows:
-            row["volume"] = [(f"/project/volumes/{row['volume_id']}/", names.get(row["volume_id"]) or row["volume_id"])]
+        link_names(req, rows, get("volume", path("/v3/volumes", query={"limit": 1000, **query}), "volumes", instead=[]),
+                   key="volume_id", member="volume", pages="/project/volumes")
     return more
 
 

@@ -279,6 +279,8 @@ document.addEventListener("change", (event) => {
 function prepare() {
   const tab = document.querySelector(".tabs [aria-current]"), tabs = tab?.parentElement; // in sight, of more than there is room for
   if (tab) tabs.scrollLeft = tab.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2;
+  const entry = document.querySelector(".side [aria-current]"), menu = entry?.closest("div"); // also in sight
+  if (menu && entry.offsetTop + entry.offsetHeight > menu.clientHeight) menu.scrollTop = entry.offsetTop - menu.clientHeight / 2;
   for (const part of document.querySelectorAll("[data-droppable]")) part.hidden = false;
 }
 prepare();

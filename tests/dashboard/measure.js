@@ -1,5 +1,8 @@
 // What of a page does not fit its window: a list of complaints.
-() => {
+async () => {
+  // Charts are drawn again in the frame after the window has another size.
+  const frame = () => new Promise(requestAnimationFrame);
+  await frame().then(frame);
   const found = [], root = document.documentElement, width = root.clientWidth;
   const named = (e) => `<${e.tagName.toLowerCase()} class="${e.getAttribute("class") ?? ""}"> ${(e.textContent ?? "").trim().slice(0, 30)}`;
   if (root.scrollWidth > width) found.push(`the page is ${root.scrollWidth - width} px too wide`);
@@ -21,6 +24,7 @@
     // Text that is cut off must be found elsewhere: in its title.
     const cut = e.scrollWidth > e.clientWidth + 1 && style.overflowX === "hidden" && style.display !== "inline" && e.clientWidth;
     if (cut && !e.closest("[title]") && !e.matches("input, textarea, select")) found.push(`cut off: ${named(e)}`);
+    if (e.matches("td.first > a, td.first > span, h1 > span, h3 > a, .names a") && box.height > 5 * parseFloat(style.lineHeight)) found.push(`too many lines: ${named(e)}`);
     // WCAG 2.2, 2.5.8: 24 by 24 px, except links in a text.
     if (e.matches("a, button, summary, select, input:not([type=hidden]), textarea") && !e.closest("p, dd, .alert, svg, .line, code")) {
       const target = e.closest("label.check") ?? e.closest("label") ?? e, size = target.getBoundingClientRect();

@@ -6,6 +6,7 @@ import re
 import pytest
 import webob
 
+from dashboard import filters
 from dashboard.panels import PANELS
 from dashboard.service import Dashboard
 from dashboard.session import COOKIE
@@ -101,6 +102,11 @@ def test_a_command_is_quoted_for_the_shell(browser):
     where = "/project/instances/launch/"
     browser.open(where).post(where, name="$(reboot) `id`'", metadata="a=; rm -rf /", step="review")
     assert """'a=; rm -rf /' '$(reboot) `id`'"'"''""" in browser.words()
+
+
+def test_a_name_that_may_be_broken_is_text():
+    assert filters.breakable({"language": "en"}, "OS::Compute::<b>/a_b") == "OS::<wbr>Compute::<wbr>&lt;b&gt;/<wbr>a_<wbr>b"
+    assert filters.breakable({"language": "en"}, "203.0.113.0/24") == "203.0.113.0/24"
 
 
 def test_cells_of_a_table_are_no_formulas(cloud, browser):

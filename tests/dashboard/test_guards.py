@@ -10,8 +10,8 @@ import webob
 import yaml
 
 from common import errors
-from dashboard import forms, session, tables
-from dashboard.panels import PANELS, launch_text
+from dashboard import filters, forms, session, tables
+from dashboard.panels import PANELS, fields, launch_text
 from dashboard.panels.application_credentials import as_clouds_yaml
 from dashboard.panels.fields import edited, pairs_field
 from tests.dashboard.apis import OTHER, PROJECT, Dashboard
@@ -128,6 +128,7 @@ def test_memory_is_typed_as_it_is_shown(mib):
 
 def test_the_shortest_amount_of_memory_is_shown():
     assert [forms.gib(mib) for mib in (512, 51200, 102, 1)] == ["0.5", "50", "0.1", "0.001"]
+    assert fields.memory(1536) == "1.5 GiB" and filters.gib({"language": "de"}, 1536) == "1,5 GiB"
 
 
 @pytest.mark.parametrize("text", ["x", "-2", "1e3", "0x10", "1.", ".5", "nan", "9" * 10, "\u0665", "1,5", "97657"])

@@ -383,7 +383,7 @@ def test_what_the_operator_manages(cloud, browser):
     flavors = "/admin/flavors/"
     where = flavors + "create/"
     browser.open(where).post(where, public="", name="secret.one", ram="0.25", id="x 1")
-    assert "256 MiB" in browser.row("secret.one"), browser.words()[-300:]
+    assert "0.25 GiB" in browser.row("secret.one"), browser.words()[-300:]
     own = flavors + "x%201"
     browser.do(own + "/specs/", specs="hw:cpu_policy=shared\nhw:mem_page_size=small")
     browser.do(own + "/specs/", specs="hw:cpu_policy=shared")

@@ -13,6 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 STYLE = (HERE.parents[1] / "dashboard" / "static" / "style.css").read_text()
 needs_chromium = pytest.mark.skipif(not pathlib.Path(CHROMIUM).exists(), reason="needs Debian's chromium-headless-shell")
 VIEWS = list(views())
+PATHS = {view.path for view in VIEWS}
 # Pages of one template differ in what is in them, so those with the longest texts show what breaks: every list, and of the other
 # pages those of instances. ``python -m tests.dashboard.screenshots`` looks at all.
 HARD = [view for view in VIEWS if view.state == "long" and (view.path.count("/") == 3 or view.path.startswith(
@@ -50,17 +51,68 @@ def test_every_state_of_a_page_fits(shown: Screens, view: View):
 @needs_chromium
 @pytest.mark.parametrize("language", ["de", "fr"])
 def test_longer_languages_fit(shown: Screens, language):
-    """Lists and tables with the most, and the longest, buttons."""
+    """Lists and tabs at three widths, and forms, of which only the buttons are long, at the least."""
     shown.context.set_extra_http_headers({"Accept-Language": language})
     found = {}
     for view in [view for view in VIEWS if not view.state and (
-            view.path in ("/project/instances/", "/project/volumes/", "/admin/hypervisors/", "/admin/instances/")
-            or view.path.startswith("/project/instances/") and "tab=interfaces" in view.path)]:
-        shown.open(view)
-        if problems := shown.problems_everywhere((360, 1280)):
+            view.path.count("/") == 3 or view.path.replace("/admin/", "/project/") not in PATHS - {view.path})]:
+        widths = (1280, 1920, 360) if "?tab=" in view.path or view.path.count("/") == 3 else (360,)
+        shown.open(view, widths[0])
+        if problems := [f"{width} px: {text}" for width in widths for text in shown.problems(width)]:
             found[view.name] = problems
     shown.context.set_extra_http_headers({})
     assert not found
+
+
+@needs_chromium
+def test_from_right_to_left_values_and_pictures_stay_as_they_are(shown: Screens):
+    page = shown.open(View("/project/network_topology/", rows=4))
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    assert page.evaluate("""() => [...document.querySelectorAll(".picture a")].filter((part) => {
+        const [box, text] = [part.querySelector("rect"), part.querySelector("text")].map((e) => e.getBoundingClientRect());
+        return text.left < box.left || text.left > box.left + 20;
+    }).length""") == 0
+    page = shown.open(View("/project/instances/", rows=4), 1920)
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    assert page.evaluate("""() => [...document.querySelectorAll("time")].every((time) => {
+        const [day, hour] = [...time.children].map((e) => e.getBoundingClientRect());
+        return day.right <= hour.left;
+    })""")
+
+
+@needs_chromium
+def test_ids_are_whole_where_there_is_room(shown: Screens):
+    """In cards too, to which the narrower columns of tables do not apply."""
+    for path in ("/project/floating_ips/", "/identity/users/", "/project/key_pairs/", "/admin/security_groups/"):
+        page = shown.open(View(path), 1920)
+        assert page.evaluate("[...document.querySelectorAll('td code')].every((e) => e.scrollWidth <= e.clientWidth)"), path
+        page = shown.open(View(path), 390)
+        assert page.evaluate("[...document.querySelectorAll('td code')].every((e) => e.getBoundingClientRect().height < 60)"), path
+
+
+@needs_chromium
+def test_short_words_are_not_broken_where_others_are_long(shown: Screens):
+    """Addresses, and links such as Launch, have a column that is wide enough."""
+    for view in [view for view in VIEWS if view.state == "long" and view.path in (
+            "/project/images/", "/identity/domains/", "/project/networks/", "/project/routers/")]:
+        assert shown.open(view).evaluate("""() => [...document.querySelectorAll("td > a:not(.button, .clamp, .any), td .line:not(.clamp, .any)")]
+            .filter((e) => !e.textContent.includes(" ") && e.getBoundingClientRect().height > 36).map((e) => e.textContent)"""
+        ) == [], view.path
+
+
+@needs_chromium
+def test_the_entry_of_the_page_is_in_sight_in_a_long_menu(shown: Screens):
+    page = shown.open(View("/admin/agents/"))
+    assert page.evaluate("document.querySelector('.side [aria-current]').getBoundingClientRect().bottom < innerHeight")
+    assert page.evaluate("scrollY") == 0
+
+
+@needs_chromium
+def test_the_box_of_a_card_is_in_its_corner(shown: Screens):
+    for path in ("/project/key_pairs/", "/admin/images/"):  # few columns, and many
+        page = shown.open(View(path), 768)
+        assert page.evaluate("""() => [...document.querySelectorAll("tbody tr:has(.pick)")].every((row) =>
+            row.getBoundingClientRect().right - row.querySelector(".pick input").getBoundingClientRect().right < 24)"""), path
 
 
 @needs_chromium

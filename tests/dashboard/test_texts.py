@@ -53,7 +53,7 @@ class _Seen(html.parser.HTMLParser):
         super().__init__()
         self.found: list[str] = []
         self._inside: list[str] = []
-        self.feed(page)
+        self.feed(page.replace("<wbr>", ""))
 
     def handle_starttag(self, tag, attrs):
         if tag in ("pre", "code", "textarea", "style"):
