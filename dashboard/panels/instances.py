@@ -115,7 +115,8 @@ def _each(kind: str):
     return lambda found, row: [{**device, "number": n} for n, device in enumerate(found["of"].get(kind) or [])]
 
 
-_RULES = (Column("Protocol", lambda r: r["ip_protocol"] or Text("any")), Column("From", "from_port"), Column("To", "to_port"),
+_RULES = (Column("Protocol", lambda r: r["ip_protocol"] or Text("any")), Column("First port", "from_port"),
+          Column("Last port", "to_port"),
           Column("Source", lambda r: (r.get("ip_range") or {}).get("cidr") or (r.get("group") or {}).get("name") or Text("any")))
 
 

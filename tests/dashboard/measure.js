@@ -2,7 +2,7 @@
 async () => {
   // Charts are drawn again in the frame after the window has another size.
   const frame = () => new Promise(requestAnimationFrame);
-  await frame().then(frame);
+  if (document.querySelector("[data-charts]")) await frame().then(frame);
   const found = [], root = document.documentElement, width = root.clientWidth;
   const named = (e) => `<${e.tagName.toLowerCase()} class="${e.getAttribute("class") ?? ""}"> ${(e.textContent ?? "").trim().slice(0, 30)}`;
   if (root.scrollWidth > width) found.push(`the page is ${root.scrollWidth - width} px too wide`);
