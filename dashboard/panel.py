@@ -105,6 +105,7 @@ class Action:
     """Something that can be done with one resource, or with several of a list.
 
     :param run: (req, id, values of the fields, row) -> a notice, a Response, a ``Page``, or something else that is ignored
+    :param title: of its dialog, where the text is too short without the row of a tab beside it
     :param fields: of its dialog; a function (req, row) where they depend on the cloud's data
     :param when: whether a row allows it
     :param ask: the question of the dialog; an action without fields and question is done at once
@@ -123,6 +124,7 @@ class Action:
     danger: str = ""
     done: str = ""
     submit: str = ""
+    title: str = ""
     bulk: bool = False
     admin: bool = False
     hidden: bool = False
@@ -132,7 +134,7 @@ class Action:
     opens: bool = False  # its answer is shown in a new window
 
     def __post_init__(self):
-        mark(self, "text", "ask", "done", "submit")
+        mark(self, "text", "ask", "done", "submit", "title")
 
     @property
     def dialog(self) -> bool:

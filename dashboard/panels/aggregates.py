@@ -55,7 +55,8 @@ PANEL = Panel(
                done="The host was added."),
         Action("remove-host", "Remove", lambda req, id, values,
                row: _aggregate(req, id, {"remove_host": {"host": values["target"]}}),
-               (TARGET,), hidden=True, danger="danger", ask="The host is taken from {name}. Its instances stay where they are.",
+               (TARGET,), title="Remove host",
+               hidden=True, danger="danger", ask="The host is taken from {name}. Its instances stay where they are.",
                done="The host was removed."),
         Action("metadata", "Edit metadata", _aggregate_metadata, lambda req, row: [
             pairs_field("metadata", "Metadata", _own_metadata(row))], done="The metadata was changed."),

@@ -50,7 +50,8 @@ PANEL = Panel(
         Action("member", "Add member", lambda req, id, values, row: grant(
             req, "domains", id, values["who"], values["role"], "PUT"),
                lambda req, row: member_fields(req), tab="members", done="The role was given."),
-        Action("remove-member", "Remove", remover("domains"), (TARGET,), hidden=True, danger="danger", tab="members",
+        Action("remove-member", "Remove", remover("domains"), (TARGET,), title="Take role away",
+               hidden=True, danger="danger", tab="members",
                ask="The role in {name} is taken away, and tokens that have it end.", done="The role was taken away."),
         Action("disable", "Disable", lambda req, id, values, row: _domain(req, id, {"enabled": False}),
                when=lambda row: row["enabled"] and row["id"] != "default", danger="name",

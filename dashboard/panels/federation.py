@@ -63,9 +63,11 @@ PROVIDERS = Panel(
             tab="protocols", done="The protocol was added."),
         Action("edit-protocol", "Edit", lambda req, id, values, row: _protocol(
             req, id, values["target"], "PATCH", {"mapping_id": values["mapping"]}),
-            lambda req, row: [TARGET, _mapping_field(req)], hidden=True, tab="protocols", done="The protocol was changed."),
+            lambda req, row: [TARGET, _mapping_field(req)], title="Edit protocol",
+            hidden=True, tab="protocols", done="The protocol was changed."),
         Action("delete-protocol", "Delete", lambda req, id, values, row: _protocol(req, id, values["target"], "DELETE"),
-               (TARGET,), hidden=True, danger="danger", tab="protocols", ask="Users can no longer log in by it.",
+               (TARGET,), title="Delete protocol",
+               hidden=True, danger="danger", tab="protocols", ask="Users can no longer log in by it.",
                done="The protocol was deleted."),
         Action("disable", "Disable", lambda req, id, values, row: _provider(req, id, "PATCH", {"enabled": False}),
                when=lambda row: row["enabled"], danger="danger", ask="Users can no longer log in through {name}.",

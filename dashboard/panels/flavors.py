@@ -74,7 +74,8 @@ PANEL = Panel(
             req, id, "addTenantAccess", values["project"]), _access_fields, when=lambda row: not _is_public(row), tab="access",
             done="The project may use {name}."),
         Action("remove-access", "Remove", lambda req, id, values, row: _flavor_act(
-            req, id, "removeTenantAccess", values["target"]), (TARGET,), hidden=True, danger="danger", tab="access",
+            req, id, "removeTenantAccess", values["target"]), (TARGET,), title="Take access from project",
+            hidden=True, danger="danger", tab="access",
             ask="The project can no longer use {name}.", done="The project can no longer use {name}."),
         deletion("compute", lambda id: path("/v2.1/flavors/{name}", id), bulk=True,
                  ask="{name} is deleted. Instances with this flavor keep running.")),

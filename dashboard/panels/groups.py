@@ -33,7 +33,8 @@ PANEL = Panel(
         Action("user", "Add user", lambda req, id, values, row: do(req, "PUT", "identity", path(
             "/v3/groups/{name}/users/{name}", id, values["user"])), _user_fields, done="The user was added."),
         Action("remove-user", "Remove", lambda req, id, values, row: do(req, "DELETE", "identity", path(
-            "/v3/groups/{name}/users/{name}", id, values["target"])), (TARGET,), hidden=True, danger="danger",
+            "/v3/groups/{name}/users/{name}", id, values["target"])), (TARGET,), title="Remove user",
+            hidden=True, danger="danger",
             ask="The user loses the roles of {name}.", done="The user was removed."),
         deletion("identity", lambda id: path("/v3/groups/{name}", id), bulk=True,
                  ask="{name} is deleted, and its users lose the roles that it has.")),

@@ -132,7 +132,7 @@ ACTIONS = (
     Action("share", "Share with a project", _share, (Field("project", "ID of the project", required=True),),
            when=lambda row: row["visibility"] == "shared", tab="members",
            ask="The other project sees {name} in its lists once it has accepted it.", done="{name} was shared."),
-    Action("unshare", "Remove", _unshare, (TARGET,), hidden=True, danger="danger", tab="members",
+    Action("unshare", "Remove", _unshare, (TARGET,), title="Stop sharing", hidden=True, danger="danger", tab="members",
            ask="The project can no longer use {name}.", done="{name} is no longer shared with that project."),
     Action("deactivate", "Deactivate", lambda req, id, values, row: do(req, "POST", "image", path(
         "/v2/images/{id}/actions/deactivate", id)), when=_is("active"), admin=True, ask="Nobody can download {name} until it is "

@@ -83,7 +83,8 @@ PANEL = Panel(
     actions=(
         Action("edit", "Edit", _edit, _edit_fields, done="{name} was changed."),
         Action("type", "Add resource type", _link, _link_fields, tab="types", done="The resource type was added."),
-        Action("remove-type", "Remove", _unlink, (TARGET,), hidden=True, danger="danger", tab="types",
+        Action("remove-type", "Remove", _unlink, (TARGET,), title="Remove resource type",
+               hidden=True, danger="danger", tab="types",
                ask="Forms for these resources no longer offer {name}.", done="The resource type was removed."),
         deletion("image", lambda id: path("/v2/metadefs/namespaces/{name}", id), when=lambda row: not row["protected"],
                  bulk=True, ask="{name} is deleted with everything in it.")),

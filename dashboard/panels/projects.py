@@ -50,7 +50,8 @@ PANEL = Panel(
         Action("member", "Add member", lambda req, id, values, row: grant(
             req, "projects", id, values["who"], values["role"], "PUT"),
                lambda req, row: member_fields(req), tab="members", done="The role was given."),
-        Action("remove-member", "Remove", remover("projects"), (TARGET,), hidden=True, danger="danger", tab="members",
+        Action("remove-member", "Remove", remover("projects"), (TARGET,), title="Take role away",
+               hidden=True, danger="danger", tab="members",
                ask="The role in {name} is taken away, and tokens that have it end.", done="The role was taken away."),
         Action("quotas", "Edit quotas", set_quotas, quota_fields, ask="{name} may have at most this. -1 is unlimited.",
                done="The quotas of {name} were changed."),

@@ -129,7 +129,7 @@ PANEL = Panel(
     actions=(
         Action("rule", "Add rule", _add_rule, _rule_fields, primary=True, tab="rules", done="The rule was added."),
         Action("edit", "Edit", _edit, _edit_fields, done="{name} was changed."),
-        Action("delete-rule", "Delete", _delete_rule, (TARGET,), hidden=True, danger="danger", tab="rules",
+        Action("delete-rule", "Delete", _delete_rule, (TARGET,), title="Delete rule", hidden=True, danger="danger", tab="rules",
                ask="What this rule allows is blocked, unless another rule allows it.", done="The rule was deleted."),
         deletion("network", lambda id: path("/v2.0/security-groups/{id}", id), when=lambda row: row["name"] != "default",
                  bulk=True,

@@ -72,7 +72,8 @@ PANEL = Panel(
             req, id, "addProjectAccess", values["project"]), _access_fields, when=_is_private, tab="access",
             done="The project may use {name}."),
         Action("remove-access", "Remove", lambda req, id, values, row: _access(
-            req, id, "removeProjectAccess", values["target"]), (TARGET,), hidden=True, danger="danger", tab="access",
+            req, id, "removeProjectAccess", values["target"]), (TARGET,), title="Take access from project",
+            hidden=True, danger="danger", tab="access",
             ask="The project can no longer create volumes of {name}.", done="The project can no longer use {name}."),
         deletion("volume", lambda id: path("/v3/types/{id}", id), bulk=True, ask="{name} is deleted. No volume may have it.")),
     item=lambda req, id: get("volume", path("/v3/types/{id}", id), "volume_type"),

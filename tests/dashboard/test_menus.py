@@ -5,6 +5,7 @@ import re
 import pytest
 
 from common import errors
+from dashboard.panels import PANELS
 from tests.dashboard.apis import OTHER, PROJECT, Dashboard
 from tests.dashboard.browser import words
 
@@ -70,3 +71,14 @@ def test_a_page_that_cannot_be_shown_says_why_and_leads_on(path, status, title, 
     assert answer.status_int == status and f'<h1 id="dialog-title">{title}</h1>' in answer.text
     assert f'<p class="buttons"><a class="button" href="{leads}">' in answer.text
     assert ("pileus trace" in answer.text) == (status >= 500)
+
+
+def test_a_dialog_of_a_row_says_what_it_is_about():
+    """Not "Delete: web", which would be the resource with the row; its button says it too."""
+    short = {"Edit", "Delete", "Remove", "Detach"}
+    assert not [(panel.path, action.verb) for panel in PANELS for action in panel.actions
+                if action.hidden and action.text.message in short and not action.title]
+    group = {"id": ID, "name": "web", "project_id": PROJECT, "security_group_rules": []}
+    shown = Dashboard({f"GET /v2.0/security-groups/{ID}": {"security_group": group}})
+    text = shown.send(f"/project/security_groups/{ID}/delete-rule/?target={ID}").text
+    assert "Delete rule: web" in words(text) and "Delete rule</button>" in text

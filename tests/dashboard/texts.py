@@ -17,7 +17,8 @@ LOCALE = ROOT / "locale"
 # Whose arguments are texts: by position, and by name.
 _SHOWN: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "Text": ((0,), ()), "Partly": ((0,), ()), "Column": ((0,), ("title",)), "Filter": ((1, 2), ("title", "options")),
-    "Action": ((1,), ("text", "ask", "done", "submit")), "Table": ((0, 3), ("title", "empty")), "Tab": ((1,), ("title", "empty")),
+    "Action": ((1,), ("text", "ask", "done", "submit", "title")), "Table": ((0, 3), ("title", "empty")),
+    "Tab": ((1,), ("title", "empty")),
     "Field": ((1, 4), ("label", "help", "section", "blank", "options")),
     "Create": ((0,), ("text", "help")),
     "Refused": ((0,), ()),
