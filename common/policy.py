@@ -205,4 +205,4 @@ def _credentials(ctx) -> dict:
     system = "all" if ctx.system else None
     return {"roles": list(ctx.roles), "user_id": ctx.user_id, "user_domain_id": ctx.user_domain_id,
             "project_id": ctx.project_id, "project_domain_id": ctx.project_domain_id,
-            "system_scope": system, "system": system, "token": token}
+            "system_scope": system, "system": system, "token": token, "service_roles": ["service"] if ctx.by_service else []}

@@ -3,6 +3,7 @@
 Values from clients enter URLs only through ``path``, and ``RestClient`` accepts no other paths.
 """
 
+import html
 import json
 import logging
 import re
@@ -74,7 +75,7 @@ def error_text(payload: bytes) -> str:
     except ValueError:
         text = payload.decode("utf-8", "replace")
         start = text.rfind("</h1>")
-        return (text[start + 5:].split("<br")[0] if start >= 0 else text[:300]).strip()
+        return html.unescape(text[start + 5:].split("<br")[0]).strip() if start >= 0 else text[:300].strip()
 
 
 class RestClient:
@@ -155,9 +156,9 @@ class RestClient:
         for fresh in (False, True):
             send["X-Auth-Token"] = ctx.token if as_user else self.service_token(fresh=fresh)
             if as_user and ctx.access_rules is not None:
-                send["X-Service-Token"] = self.service_token()
+                send["X-Service-Token"] = self.service_token(fresh=fresh)
             response = self._send(method, url, send, body, timeout_s, service, preload_content=not stream)
-            if response.status != 401 or as_user or fresh:
+            if response.status != 401 or fresh or as_user and "X-Service-Token" not in send:
                 break
         if response.status >= 400:
             data = response.read() if stream else response.data

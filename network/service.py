@@ -106,3 +106,5 @@ class NetworkApi(Service):
                                   body={"events": events[first:first + MAX_EVENTS_PER_REQUEST]}, timeout_s=5)
             except errors.Error as error:
                 self.log.warning("the compute service could not be notified of changed ports: %s", error)
+                if isinstance(error, errors.ServiceUnavailable):
+                    return  # the user waits, and would wait as long for each request

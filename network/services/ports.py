@@ -224,7 +224,7 @@ class Ports(Resource):
             changes.network(connection, network_id)
         shown = {port["id"]: _shown_by_compute(port) for port in before}
         work.report(*(port["id"] for port in after if port["relation"] == roles.SERVER
-                         and shown.get(port["id"], _shown_by_compute(port)) != _shown_by_compute(port)))
+                      and shown.get(port["id"], _shown_by_compute(port)) != _shown_by_compute(port)))
         served = {port["id"]: _served(port) for port in _plugged(before) if port["binding_vif_type"] != "binding_failed"}
         old = {port["id"]: port for port in _plugged(before)}
         for port in _plugged(after):

@@ -1,5 +1,6 @@
 """Policy: what rules can ask of a caller, and in whose words a refusal is told."""
 
+import dataclasses
 import os
 import time
 
@@ -48,6 +49,12 @@ def test_what_a_token_lacks_is_not_what_the_target_lacks(check):
 
 def test_a_token_of_another_scope_is_refused_whatever_its_roles_are():
     assert allowed("role:manager", {}) == "pds" and allowed("role:manager", {}, ("domain", "system")) == "ds"
+
+
+@pytest.mark.parametrize("by_service", [True, False])
+def test_rules_ask_whether_a_service_sends_the_request(by_service):
+    asked = policy(("x", "service_roles:service and project_id:%(project_id)s"))
+    assert asked.allows(dataclasses.replace(PROJECT, by_service=by_service), "x", {"project_id": "p"}) is by_service
 
 
 def test_a_refusal_has_the_text_of_its_service():

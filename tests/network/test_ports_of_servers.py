@@ -2,8 +2,8 @@
 
 import pytest
 
-from common import rows
-from network import cleanup
+from common import errors, rows
+from network import cleanup, service
 from network.db import models
 from tests.network import frame
 
@@ -98,3 +98,20 @@ def test_the_audit_leaves_a_port_alone_that_was_given_away_meanwhile(network_api
         assert compute.get("ports", port)["device_id"] == "other"
     compute("DELETE", f"/ports/{ports[0]}")
     cleanup.release_port(network_api.db, ports[0], "server")
+
+def test_a_compute_service_that_is_away_is_asked_once(network_api, compute, member, network, monkeypatch):
+    """Somebody waits for the answer: whoever renamed a group of many servers waited as long for each part of them."""
+    asked = []
+
+    def away(*args, **more):
+        asked.append(args)
+        raise errors.ServiceUnavailable(part="the compute service")
+    monkeypatch.setattr(service, "MAX_EVENTS_PER_REQUEST", 1)
+    group = member.made("security-groups", name="renamed")["id"]
+    made = [compute.made("ports", network_id=network, project_id="p1", **{**SERVER, "device_id": server},
+                         security_groups=[group])["id"] for server in ("one", "two")]
+    with monkeypatch.context() as patched:
+        patched.setattr(network_api.rest, "request", away)
+        assert member.put("security-groups", group, name="else").status == 200 and len(asked) == 1
+    for port in made:
+        compute("DELETE", f"/ports/{port}")
