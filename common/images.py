@@ -98,28 +98,25 @@ def size_of(source: pathlib.Path) -> int:
         return data.seek(0, os.SEEK_END)
 
 
-def drop(rest, image_id: str, timeout_s: float = 30, ctx=None) -> None:
-    """Delete an image that is not to be, also if its owner has protected it. Repeatable.
-
-    :param ctx: as whom; by default as the service
-    """
+def drop(rest, image_id: str, timeout_s: float = 30) -> None:
+    """Delete an image that is not to be, also if its owner has protected it. Repeatable."""
     where = path("/v2/images/{id}", image_id)
     with contextlib.suppress(errors.NotFound):
         try:
-            rest.request("DELETE", "image", where, timeout_s=timeout_s, ctx=ctx)
+            rest.request("DELETE", "image", where, timeout_s=timeout_s)
         except errors.Forbidden:
             rest.request("PATCH", "image", where, body=b'[{"op": "replace", "path": "/protected", "value": false}]', headers={
-                "Content-Type": "application/openstack-images-v2.1-json-patch"}, timeout_s=timeout_s, ctx=ctx)
-            rest.request("DELETE", "image", where, timeout_s=timeout_s, ctx=ctx)
+                "Content-Type": "application/openstack-images-v2.1-json-patch"}, timeout_s=timeout_s)
+            rest.request("DELETE", "image", where, timeout_s=timeout_s)
 
 
-def drop_unfilled(rest, image_id: str, timeout_s: float = 30, ctx=None) -> bool:
+def drop_unfilled(rest, image_id: str, timeout_s: float = 30) -> bool:
     """Delete an image that has not got its bytes, and that nobody gives it any more; whether it had not. As ``drop``."""
     try:
-        status = rest.request("GET", "image", path("/v2/images/{id}", image_id), timeout_s=timeout_s, ctx=ctx)["status"]
+        status = rest.request("GET", "image", path("/v2/images/{id}", image_id), timeout_s=timeout_s)["status"]
     except errors.NotFound:
         return True
     if status not in ("queued", "saving"):
         return False
-    drop(rest, image_id, timeout_s, ctx)
+    drop(rest, image_id, timeout_s)
     return True

@@ -1,6 +1,6 @@
 """The network_info of servers: the cached state of their ports, with addresses and floating IPs."""
 
-from common import rows
+from common import rows, server_states
 from common.rest import path
 from conductor.db import models
 
@@ -72,7 +72,7 @@ def _apply(connection, uuid: str, ports: dict[str, dict], groups: dict[str, str]
         return False
     current = row["network_info"]
     now = {"network_info": [_joined(p, ports[p["id"]]) if p["id"] in ports else p for p in current]}
-    if groups is not None:
+    if groups is not None and row["vm_state"] != server_states.BUILDING:  # whose host creates ports with those asked for
         now["security_groups"] = [{"id": id, "name": name} for id, name in groups.items()]
     if any(row[name] != value for name, value in now.items()):
         rows.update_where(connection, TABLE, now, uuid=uuid)

@@ -77,3 +77,14 @@ def test_the_security_groups_of_all_ports_are_kept_once_each(service):
     assert _groups(service) == [web, ssh]
     assert _event(service, "s1", {**PORT, "security_groups": []}) == 200
     assert _groups(service) == []
+
+
+def test_a_server_that_is_being_built_keeps_the_groups_asked_for(service):
+    """A floating IP of one of its ports came meanwhile, and the next host made the other ports with the groups of that one."""
+    asked = [{"id": "g1", "name": "web"}]
+    with service.db.writer() as connection:
+        rows.update_where(connection, models.instances, {"vm_state": "building", "security_groups": asked}, uuid="s1")
+    floating = {"floating": "203.0.113.9", "fixed": "10.0.0.5"}
+    given = {**PORT, "floating_ips": [floating], "security_groups": [{"id": "g2", "name": "ssh"}]}
+    assert _event(service, "s1", given) == 200
+    assert _groups(service) == asked and _shown(service)[0]["floating_ips"] == [floating]

@@ -15,7 +15,9 @@ from common.workers import Workers
 from tests.volume.test_pending_work import volume
 from volume.db import attachments, models, uploads, volumes
 from volume.manager import CREATE, OTHER, Manager
+from volume.services import actions
 from volume.services import uploads as service_of_api
+from volume.services import volumes as services_volumes
 from volume.tasks.upload import UploadVolume
 
 VOLUME = volume(1)["id"]
@@ -223,6 +225,19 @@ def test_a_volume_that_cannot_be_uploaded_makes_no_image(call):
     with pytest.raises(errors.BadRequest):
         service_of_api.upload(call, VOLUME, {"image_name": "a", "force": True})
     assert call.svc.rest.made == 0
+
+
+@pytest.mark.parametrize("give_up", [
+    lambda call: actions.reset_status(call, VOLUME, {"status": "available"}), lambda call: actions.force_delete(call, VOLUME, {}),
+    lambda call: services_volumes.delete(call, VOLUME, force=True, cascade=False)])
+@pytest.mark.parametrize("status", ["queued", "active"])
+def test_an_upload_that_is_given_up_before_its_host_began_leaves_no_image(call, give_up, status):
+    """One that has got its data stays."""
+    call.svc.notifier = unittest.mock.Mock()
+    image = service_of_api.upload(call, VOLUME, {"image_name": "a", "protected": True})["image"]["id"]
+    call.svc.rest.known[image]["status"] = status
+    give_up(call)
+    assert list(call.svc.rest.known) == ([image] if status == "active" else [])
 
 
 @pytest.mark.parametrize(("error", "answer"), [(errors.Forbidden("a property"), errors.BadRequest), (

@@ -6,6 +6,7 @@ from common import db, errors, rows, wsgi
 from common.calls import Call
 from volume import access
 from volume.db import extensions, reimages, volumes
+from volume.services import uploads
 from volume.services.volumes import begin_delete, metadata_of_written
 
 LOG = logging.getLogger(__name__)
@@ -13,16 +14,19 @@ LOG = logging.getLogger(__name__)
 
 def reset_status(call: Call, id: str, arguments: dict) -> None:
     with call.svc.db.writer() as connection:
-        access.volume(call, connection, id, "volume_extension:volume_admin_actions:reset_status", shown=False)
+        row = access.volume(call, connection, id, "volume_extension:volume_admin_actions:reset_status", shown=False)
         if "status" in arguments:
             rows.update(connection, volumes.TABLE, id, {
                 "status": arguments["status"], "extending_to": None, "updated_at": db.now()}, resource="volume")
+    if "status" in arguments:
+        uploads.abandon(call, row)
 
 
 def force_delete(call: Call, id: str, arguments: dict) -> None:
     with call.svc.db.writer() as connection:
         row = access.volume(call, connection, id, "volume_extension:volume_admin_actions:force_delete", "volume:delete")
         begin_delete(connection, row, force=True)
+    uploads.abandon(call, row)
     if row["host"]:
         call.svc.send(call.svc.agents.delete_volume, call.ctx, row["host"], id)
 

@@ -62,8 +62,17 @@ def _made(call: Call, row: dict, arguments: dict, sharing: dict) -> dict:
         raise errors.BadRequest(str(error)) from error
 
 
+def abandon(call: Call, row: dict) -> None:
+    """Delete the image of an upload that is given up: if the volume's host has not begun it, it never hears of it.
+
+    :param row: of the volume, before its status was reset or it was deleted by force
+    """
+    if row["status"] == uploads.UPLOADING:
+        _drop(call, row["upload_image_id"])
+
+
 def _drop(call: Call, image_id: str) -> None:
     try:
-        images.drop_unfilled(call.svc.rest, image_id, ctx=call.ctx)
+        images.drop_unfilled(call.svc.rest, image_id)
     except errors.Error as error:
         LOG.warning("image %s, to which no volume is uploaded, could not be deleted: %s", image_id, error)

@@ -6,7 +6,7 @@ from common.rest import last_segment, path
 from volume import access
 from volume.db import snapshots, volumes
 from volume.db import types as type_rows
-from volume.services import filters, lists, types
+from volume.services import filters, lists, types, uploads
 
 TABLE = volumes.TABLE
 _SNAPSHOTS_OF_IMAGES = (3, 46)  # since when an image that names a snapshot stands for it
@@ -215,6 +215,7 @@ def delete(call: Call, id: str, *, force: bool, cascade: bool) -> None:
     with call.svc.db.writer() as connection:
         row = access.volume(call, connection, id, *(("volume:force_delete",) if force else ()), "volume:delete")
         begin_delete(connection, row, cascade=cascade, force=force)
+    uploads.abandon(call, row)
     call.svc.notifier.notify(call.ctx, "volume.delete.start", volumes.notification_payload(row))
     if row["host"]:
         call.svc.send(call.svc.agents.delete_volume, call.ctx, row["host"], id)
