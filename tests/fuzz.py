@@ -98,7 +98,7 @@ def mutated(samples: list[bytes], rng: random.Random) -> bytes:
 def names_others(path: pathlib.Path, fmt: str, command: list[str]) -> str | None:
     """The other file that qemu-img sees in this one, or None. A file that it cannot open names none."""
     words = [*command, "info", "--output=json", "-U", *(["-f", QEMU_NAMES.get(fmt, fmt)] if fmt != "raw" else []), str(path)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=180)
     if done.returncode:
         return None
     facts = json.loads(done.stdout)

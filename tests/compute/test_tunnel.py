@@ -126,5 +126,5 @@ print(*(t.name for t in threading.enumerate() if "migration" in t.name))
 def test_who_waits_for_connections_is_woken_at_the_end(tmp_path, threads):
     """A green thread that were not would break whatever gets the number of its socket: a second reader is an error."""
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", threads + _ENDS, str(tmp_path / "s")], capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=180)
     assert (done.returncode, done.stdout, done.stderr) == (0, "\n", "")

@@ -101,7 +101,7 @@ def test_scripts_answer_before_anything_is_installed(tmp_path, script, words):
     bare = {"PATH": "/usr/bin:/bin", "PILEUS_STATE": str(tmp_path / "none")}
 
     def said(*asked: str) -> str:
-        done = subprocess.run([str(ROOT / "deploy" / script), *asked], capture_output=True, text=True, env=bare, timeout=30)
+        done = subprocess.run([str(ROOT / "deploy" / script), *asked], capture_output=True, text=True, env=bare, timeout=180)
         assert done.returncode == 0, done.stderr
         return done.stdout
     assert all(word in said("--help") for word in words)
@@ -120,7 +120,7 @@ def test_lab_passes_its_arguments_on(monkeypatch):
 
 
 def test_deploy_test_says_what_it_does():
-    done = subprocess.run([str(ROOT / "deploy" / "test"), "--help"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([str(ROOT / "deploy" / "test"), "--help"], capture_output=True, text=True, timeout=180)
     assert done.returncode == 0 and done.stdout == (
         "Install what the tests need and run them all, the cheap ones first. Words after it go to pytest.\n")
 

@@ -16,7 +16,7 @@ touch /etc/libvirt/qemu/instance-1.xml /etc/libvirt/qemu/autostart/instance-1.xm
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("libvirtd"), reason="takes root and libvirt")
 def test_a_host_begins_without_the_definitions_of_the_one_around_it():
-    done = subprocess.run([str(ISOLATE), "outer", "sh", "-c", DEFINE, str(ISOLATE)], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([str(ISOLATE), "outer", "sh", "-c", DEFINE, str(ISOLATE)], capture_output=True, text=True, timeout=180)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
@@ -26,7 +26,7 @@ def test_a_host_of_the_lab_comes_back_with_its_own(tmp_path):
     environment = {**os.environ, "PILEUS_LIBVIRT": str(tmp_path / "libvirt")}
 
     def inside(command: str) -> str:
-        return subprocess.run([str(ISOLATE), "inner", "sh", "-c", command], capture_output=True, text=True, timeout=30,
+        return subprocess.run([str(ISOLATE), "inner", "sh", "-c", command], capture_output=True, text=True, timeout=180,
                               check=True, env=environment, umask=0o077).stdout
     first = inside("touch /etc/libvirt/qemu/own.xml; mkdir -p /var/lib/libvirt/qemu/save; echo memory > "
                    "/var/lib/libvirt/qemu/save/own; grep ^host_uuid /etc/libvirt/libvirtd.conf")

@@ -26,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def pileus(*words: str, **more) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-W", "ignore", "-m", "deploy.cli", *words], cwd=ROOT, capture_output=True, text=True,
-                          timeout=60, stdin=subprocess.DEVNULL, **more)
+                          timeout=180, stdin=subprocess.DEVNULL, **more)
 
 
 def no_cloud(state) -> str:

@@ -27,8 +27,8 @@ def glance(cloud):
 
     def run(*words: str, fails: bool = False) -> list[list[str]]:
         done = subprocess.run([CLIENT, "-c", "import sys; from glanceclient.shell import main; sys.exit(main())",
-                               "--os-image-api-version", "1", *words], capture_output=True, text=True, timeout=60, stdin=terminal,
-                              env={**{k: v for k, v in os.environ.items() if not k.startswith("OS_")}, **mine})
+                               "--os-image-api-version", "1", *words], capture_output=True, text=True, timeout=180,
+                              stdin=terminal, env={**{k: v for k, v in os.environ.items() if not k.startswith("OS_")}, **mine})
         assert bool(done.returncode) == fails, done.stdout + done.stderr
         lines = [line.strip().strip("|") for line in done.stdout.splitlines() if line.startswith("|")]
         return [[cell.strip() for cell in line.split("|")] for line in lines]

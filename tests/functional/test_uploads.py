@@ -126,7 +126,7 @@ def test_openstacks_command(cloud):
     volume = new_volume(cloud.client, "by command")
     words = [OPENSTACK, "image", "create", "--volume", "by command", "--disk-format", "qcow2", "--public", "-f", "json",
              "of command"]
-    done = subprocess.run(words, env=cloud.environment(), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, env=cloud.environment(), capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
     assert (shown["image_name"], shown["volume_type"], shown["visibility"]) == ("of command", "__DEFAULT__", "public")

@@ -43,7 +43,7 @@ def keystone(environment: dict, *words: str) -> list[list[str]]:
     """The cells of the table that the command prints, by row, its head among them."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("OS_")}
     done = subprocess.run([CLIENT, "-c", "import sys; from keystoneclient.shell import main; sys.exit(main())", *words],
-                          env={**clean, **environment, "PYTHONWARNINGS": "ignore"}, capture_output=True, text=True, timeout=60)
+                          env={**clean, **environment, "PYTHONWARNINGS": "ignore"}, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     return [[c.strip() for c in line.strip().strip("|").split("|")] for line in done.stdout.splitlines() if line.startswith("|")]
 

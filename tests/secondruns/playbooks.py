@@ -45,7 +45,7 @@ class Ansible:
         """Returns the names of the tasks that reported "changed". Fails with Ansible's output if a task failed."""
         done = subprocess.run(
             [PLAYBOOK, "-i", "localhost,", "-e", json.dumps(self.values), HERE / f"{name}.yml"], cwd=HERE,
-            env=self.environment, capture_output=True, text=True, timeout=600)
+            env=self.environment, capture_output=True, text=True, timeout=1800)
         assert done.returncode == 0, "\n".join(done.stdout.splitlines()[-25:]) + done.stderr[-2000:]
         return re.findall(r"^TASK \[(.*)\] \*+\nchanged: ", done.stdout, re.M)
 
