@@ -10,8 +10,12 @@ from conductor.db import actions, models
 def one(call: Call, row: dict, port_id: str) -> dict:
     found = [port for port in networks.ports_of(call, row) if port["id"] == port_id]
     if not found:
-        raise errors.NotFound(f"Port id {port_id} could not be found.")
+        raise _unknown(port_id)
     return found[0]
+
+
+def _unknown(port_id: str) -> errors.NotFound:
+    return errors.NotFound(f"Port id {port_id} could not be found.")
 
 
 def create(call: Call, id: str, given: dict) -> tuple[dict, dict]:
@@ -50,11 +54,11 @@ def _request(call: Call, row: dict, given: dict) -> dict:
 
 
 def delete(call: Call, id: str, port_id: str) -> None:
-    with call.svc.db.reader() as connection:
-        row = access.server(call, connection, id, "os_compute_api:os-attach-interfaces:delete")
-    one(call, row, port_id)
+    """Detach an interface, also if its port is gone: nobody may have said so, or the server was being built."""
     with call.svc.db.writer() as connection:
         row = access.server(call, connection, id, "os_compute_api:os-attach-interfaces:delete")
+        if all(port["id"] != port_id for port in row["network_info"]):
+            raise _unknown(port_id)
         access.check_lock(call, row)
         attach_id = _begin_detaching(call, connection, row, port_id)
     call.svc.agents.detach_interface(call.ctx, row["host"], id, port_id, attach_id)

@@ -3,6 +3,8 @@
 import pytest
 
 from common.periodic import wait_for
+from deploy.prepare import ensure_secrets
+from tests.conftest import login_as
 from tests.functional.test_stories import active_server, network_id, refused, server_body
 
 
@@ -83,3 +85,15 @@ def test_a_deleted_port_leaves_the_server(client):
         assert not client.call("compute", "GET", f"/servers/{server}/os-interface")["interfaceAttachments"]
         actions = client.call("compute", "GET", f"/servers/{server}/os-instance-actions")["instanceActions"]
         assert actions[0]["action"] == "detach_interface" and not actions[0]["message"]
+
+
+def test_an_interface_is_detached_although_nobody_said_that_its_port_is_gone(cloud, client):
+    """It was 404, and the server kept the interface and its address for ever."""
+    service = login_as(cloud, "nova", ensure_secrets(cloud.state)["nova_password"], "service")
+    with active_server(client, "unheard") as server:
+        port = port_of(client, server)["id"]
+        service.call("network", "DELETE", f"/ports/{port}")  # of which compute is not notified
+        assert shown(client, server)["addresses"]
+        client.call("compute", "DELETE", f"/servers/{server}/os-interface/{port}")
+        wait_for(lambda: not shown(client, server)["addresses"], 20, what="the interface to be gone")
+        assert "could not be found" in refused(404, client, "compute", "DELETE", f"/servers/{server}/os-interface/{port}")
