@@ -14,6 +14,7 @@ import logging
 import pathlib
 import re
 import socket
+import sys
 import threading
 import time
 import urllib.parse
@@ -115,6 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         port = proxy.port_of(self.server.network_ids, self.client_address[0])
         if port is None or not proxy.is_its_own(self.server.namespace, self.client_address[0], port):
+            LOG.info("metadata: no server is known to have %s in %s", self.client_address[0], self.server.namespace)
             self._answer(404, b"no server has this address")
             return
         try:
@@ -153,7 +155,7 @@ class _Server(ThreadingHTTPServer):
             self.proxy.leave((self.namespace, client_address[0]))
 
     def handle_error(self, request, client_address):
-        LOG.debug("a request of %s broke off", client_address[0], exc_info=True)
+        LOG.info("metadata: a request of %s broke off: %r", client_address[0], sys.exception())
 
 
 class MetadataProxy:
