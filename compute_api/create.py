@@ -57,7 +57,7 @@ def _groups(call: Call, given: dict, chosen: networks.Chosen) -> list[dict]:
     :raises BadRequest: a requested group does not exist, or cannot apply to one of the networks
     """
     names = [g["name"] for g in given.get("security_groups", []) if g.get("name")]
-    if not names or names == ["default"]:
+    if set(names) <= {"default"}:
         return [{"id": "", "name": "default"}] if chosen.secured else [
             {"id": g["id"], "name": g["name"]} for g in security_groups.by_ids(call, chosen.groups)]
     if chosen.unsecured:

@@ -48,7 +48,7 @@ def change(client, port: dict, **values) -> None:
 
 def test_no_group_applies_on_a_network_without_port_security(client, open_network, group):
     networks = [{"uuid": open_network}]
-    with active_server(client, "open", networks=networks) as server:
+    with active_server(client, "open", networks=networks, security_groups=[{"name": "default"}] * 2) as server:
         assert groups_of(client, server) == [] == port_of(client, server)["security_groups"]
     body = server_body(client, "refused", networks=networks, security_groups=[{"name": "web"}])
     assert "port_security_enabled" in refused(400, client, "compute", "POST", "/servers", body)
