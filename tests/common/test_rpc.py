@@ -118,7 +118,7 @@ def test_a_new_client_and_an_old_server_come_to_terms(conf, serve):
     client = New(conf)
     assert client.work(CTX, "old", "a", speed=3) == {"n": 1, "added": None}
     client.tell(CTX, "old", "b", 4)
-    wait_for(lambda: len(manager.heard) == 2, 5, what="the cast")
+    wait_for(lambda: len(manager.heard) == 2, 30, what="the cast")
     assert manager.heard == [{"uuid": "a"}, {"uuid": "b"}]
     with pytest.raises(errors.ServiceTooOld, match="older release"):
         client.stop(CTX, "old")
@@ -129,12 +129,12 @@ def test_where_servers_are_older_the_method_is_called_that_the_new_one_takes_the
     monkeypatch.setattr(upgrade, "REFRESH_S", -1)
     client = New(conf, lambda: found)
     client.inform(CTX, "old", "a", 5)
-    wait_for(lambda: old.heard, 5, what="the cast")
+    wait_for(lambda: old.heard, 30, what="the cast")
     found[0] = "1.1"
     client.inform(CTX, "new", "b", 5)
     found[0] = "1.2"
     client.inform(CTX, "new", "c", 5)
-    wait_for(lambda: len(new.heard) == 2, 5, what="the casts")
+    wait_for(lambda: len(new.heard) == 2, 30, what="the casts")
     assert old.heard == [{"uuid": "a"}]
     assert sorted(map(str, new.heard)) == sorted(map(str, [{"uuid": "b", "speed": 5}, {"informed": "c", "speed": 5}]))
 
@@ -153,7 +153,7 @@ def test_clients_keep_to_the_lowest_version_of_the_running_services(conf, serve,
     client.work(CTX, "new", "a", 3)
     with pytest.raises(errors.ServiceTooOld):
         client.stop(CTX, "new")
-    wait_for(lambda: old.heard, 5, what="the cast")
+    wait_for(lambda: old.heard, 30, what="the cast")
     assert (old.heard, new.heard) == ([{"uuid": "a"}], [{"uuid": "a", "speed": None}])
     found.update(old="1.1", ancient="1.1")
     monkeypatch.setattr(upgrade, "REFRESH_S", -1)

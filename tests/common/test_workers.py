@@ -26,12 +26,12 @@ class Gate:
         return self.workers.put(ctx, about, (name,), work, lane=lane, first=first)
 
     def wait_begun(self, count: int) -> list:
-        wait_for(lambda: len(self.begun) >= count, 5, every_s=0.01, what=f"{count} begun")
+        wait_for(lambda: len(self.begun) >= count, 30, every_s=0.01, what=f"{count} begun")
         return self.begun
 
     def finish(self, count: int) -> list:
         self.open.set()
-        wait_for(lambda: len(self.ended) >= count, 5, every_s=0.01, what=f"{count} ended")
+        wait_for(lambda: len(self.ended) >= count, 30, every_s=0.01, what=f"{count} ended")
         return self.ended
 
 
@@ -72,7 +72,7 @@ def test_a_repeat_is_dropped_while_it_waits_and_taken_once_while_it_runs(gate):
     gate.wait_begun(1)
     assert gate.put("a", "stop") and not gate.put("a", "stop") and gate.workers.has("a", ("stop",))
     assert gate.finish(2) == [("a", "stop")] * 2
-    wait_for(lambda: not gate.workers.has("a", ("stop",)), 5, what="the end")
+    wait_for(lambda: not gate.workers.has("a", ("stop",)), 30, what="the end")
     assert gate.put("a", "stop")
     assert gate.finish(3) == [("a", "stop")] * 3
 
@@ -92,7 +92,7 @@ def test_lanes_are_counted():
     gate.wait_begun(3)
     assert _counted("slow") == (2, 2) and _counted("other") == (0, 1)
     gate.finish(5)
-    wait_for(lambda: _counted("slow") == _counted("other") == (0, 0), 5, what="nothing to be left")
+    wait_for(lambda: _counted("slow") == _counted("other") == (0, 0), 30, what="nothing to be left")
 
 
 def test_work_for_which_the_host_has_no_thread_is_done_later(gate, monkeypatch):
@@ -119,7 +119,7 @@ def test_an_error_does_not_end_a_worker_thread(gate):
         raise RuntimeError("unexpected")
     for n in range(3):
         assert gate.workers.put(None, f"{n}", ("x",), fails, lane="other")
-    wait_for(lambda: not gate.workers.has("2", ("x",)), 5, what="the last error")
+    wait_for(lambda: not gate.workers.has("2", ("x",)), 30, what="the last error")
     gate.put("z", "power", "other")
     assert gate.finish(1) == [("z", "power")]
 
@@ -128,7 +128,7 @@ def test_work_has_the_context_of_its_request(gate):
     seen = []
     ctx = context.service_context(request_id="req-11111111-2222-4333-8444-555555555555")
     gate.workers.put(ctx, "a", ("x",), lambda: seen.append(context.active()), lane="slow")
-    wait_for(lambda: seen, 5, what="the work")
+    wait_for(lambda: seen, 30, what="the work")
     assert seen == [ctx]
 
 

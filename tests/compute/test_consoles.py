@@ -141,7 +141,7 @@ def test_an_offer_that_nobody_takes_ends(made, monkeypatch):
     monkeypatch.setattr(consoles, "CONNECT_S", 0.1)
     made.consoles.open("u", "serial")
     assert ended(made.guests.ends[0])
-    wait_for(lambda: not made.consoles._ports, 5, what="the port to be free")
+    wait_for(lambda: not made.consoles._ports, 30, what="the port to be free")
 
 
 def test_a_guest_that_takes_nothing_keeps_nobody_for_ever(made, monkeypatch):
@@ -170,7 +170,7 @@ def test_only_so_many_at_once_and_a_failure_takes_no_place(made, monkeypatch):
             return few.open("u", "vnc")
         except errors.ServiceUnavailable:
             return None
-    wait_for(again, 5, what="a place")
+    wait_for(again, 30, what="a place")
 
 
 def test_one_guest_does_not_take_all_consoles_of_its_host(made, monkeypatch):
@@ -187,7 +187,7 @@ def test_one_guest_does_not_take_all_consoles_of_its_host(made, monkeypatch):
             return made.consoles.open("mine", "vnc")
         except errors.StepFailed:
             return None
-    wait_for(again, 5, what="a place")
+    wait_for(again, 30, what="a place")
 
 
 def test_a_new_reader_of_a_serial_port_is_never_one_too_many(made, monkeypatch):
@@ -196,4 +196,4 @@ def test_a_new_reader_of_a_serial_port_is_never_one_too_many(made, monkeypatch):
         with offers.take(made.consoles.open("u", "serial"), 10) as proxy:
             made.guests.ends[-1].sendall(b"seen")
             assert proxy.recv(10) == b"seen"
-            wait_for(lambda: made.consoles.count("u") == 1, 5, what="the former reader to end")
+            wait_for(lambda: made.consoles.count("u") == 1, 30, what="the former reader to end")

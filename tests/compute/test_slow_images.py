@@ -31,6 +31,7 @@ from tests.bus import Direct
 from tests.compute.test_guests import ROW
 from tests.histories.services import Services
 
+pytestmark = pytest.mark.alone
 HOST, BUILDS, LIMIT_S = "node1", 3, 2.0
 MADE_IMAGE = "9" * 8 + "-0000-4000-8000-000000000000"
 TABLE = models.instances
@@ -112,7 +113,6 @@ def begin(database, uuid: str, action: str) -> None:
         machine.begin(connection, uuid, action)
 
 
-@pytest.mark.alone
 def test_a_delete_a_stop_and_a_console_log_do_not_wait_for_slow_downloads(agent, database):
     api, ctx = AgentAPI(agent.conf), context.service_context()
     for number in range(BUILDS):

@@ -57,7 +57,7 @@ def test_bytes_go_through_both_ways_and_the_end_is_passed_on(tunnel, tmp_path):
 def test_a_source_finds_out_whether_it_is_still_let_in(incoming, tunnel, caplog):
     assert tunnel.is_open() and not caplog.records
     incoming.close()
-    wait_for(lambda: not tunnel.is_open(), 5, what="the end of the offer")
+    wait_for(lambda: not tunnel.is_open(), 30, what="the end of the offer")
 
 
 def test_a_socket_that_is_left_of_an_earlier_migration_is_replaced(tunnel, tmp_path):

@@ -333,7 +333,7 @@ def test_a_state_may_be_a_symbolic_link(tmp_path):
     named = subprocess.Popen([sys.executable, "-c", "input()", "supervise", "--state", str(link)], stdin=subprocess.PIPE)
     try:
         (real / "supervisor.pid").write_text(str(named.pid))
-        wait_for(lambda: supervisor.running_pid(str(real)), 5, what="its command line, which the kernel sets late")
+        wait_for(lambda: supervisor.running_pid(str(real)), 30, what="its command line, which the kernel sets late")
         assert supervisor.running_pid(str(real)) == supervisor.running_pid(str(link)) == named.pid
         assert supervisor.running_pid(str(tmp_path)) is None
     finally:

@@ -72,7 +72,7 @@ def test_what_fails_leaves_nothing(mirror, call, image, web, path, answer, messa
     call("POST", f"/images/{image}/import", {"method": {"name": "web-download", "uri": web.url(path)}})
     task = settled(call, image)
     assert task["status"] == "failure" and message in task["message"] and "10.0.0.1" not in task["message"]
-    wait_for(lambda: call("GET", f"/images/{image}")["status"] == "queued", 5, what="the image to be queued again")
+    wait_for(lambda: call("GET", f"/images/{image}")["status"] == "queued", 30, what="the image to be queued again")
     assert files(mirror) == before
 
 

@@ -82,7 +82,7 @@ def test_an_upload_goes_where_it_is_asked_for_and_the_cache_keeps_what_is_far(mi
     assert part.data == data[5000000:5000010]
     assert image not in [c["image_id"] for c in call("GET", "/cache")["cached_images"]], "a part is no copy"
     assert get(mirror, f"/images/{image}/file").data == data
-    wait_for(lambda: call("GET", "/cache")["cached_images"], 5, what="the copy")
+    wait_for(lambda: call("GET", "/cache")["cached_images"], 30, what="the copy")
     assert get(mirror, f"/images/{image}/file").data == data
     kept = call("GET", "/cache")["cached_images"][0]
     assert (kept["image_id"], kept["size"], kept["hits"]) == (image, len(data), 1) and kept["last_accessed"] > 0

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
+import pathlib
 import subprocess
+import sys
 
 import pytest
 
 from common.periodic import wait_for
 from tests.conftest import new_member, new_volume, volume_status
 from tests.functional.test_stories import server_body, wait_gone, wait_status
-from tests.walkthrough import OPENSTACK
 
+OPENSTACK = pathlib.Path(sys.executable).parent / "openstack"
 UPLOAD = "os-volume_upload_image"
 
 

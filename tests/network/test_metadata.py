@@ -152,7 +152,7 @@ def test_slow_or_frequent_requests_delay_no_others(cloud):
     assert status(ask(cloud, b"GET / HTTP/1.1\r\n\r\n")) == 200
     assert cloud.proxy.enter(("other", "x"), "other")
     # It is counted until its thread ends, which is after its answer.
-    wait_for(lambda: not cloud.proxy._connections[("space", "127.0.0.1")], 5, what="the connections to be counted out")
+    wait_for(lambda: not cloud.proxy._connections[("space", "127.0.0.1")], 30, what="the connections to be counted out")
 
 
 def test_many_guests_of_one_project_keep_no_others_out(cloud):

@@ -36,7 +36,7 @@ def test_a_file_of_one_that_was_killed(tmp_path):
     child = subprocess.Popen([sys.executable, "-c", LINGERS, str(file)])
     wait_for(lambda: processes.pid_of(file, str(file)), 10)
     child.send_signal(signal.SIGKILL)
-    wait_for(lambda: processes.pid_of(file, str(file)) is None, 5)
+    wait_for(lambda: processes.pid_of(file, str(file)) is None, 30)
     child.wait()
 
 

@@ -72,7 +72,7 @@ def mixed(place, monkeypatch):
         client = AgentAPI(controller, lambda: hosts.compute_versions(world.db))
         for host, version in (("node1", None), ("node2", AgentAPI.version)):
             agents[host].agent.conductor.heartbeat(CTX, host, agents[host].agent.driver.host_resources(), {}, rpc_version=version)
-        wait_for(lambda: set(hosts.compute_versions(world.db)) == {None, AgentAPI.version}, 5, what="both heartbeats")
+        wait_for(lambda: set(hosts.compute_versions(world.db)) == {None, AgentAPI.version}, 30, what="both heartbeats")
         try:
             yield world, agents, client, start
         finally:
@@ -108,6 +108,6 @@ def test_what_is_new_waits_until_the_last_host_is_upgraded(mixed):
         client.extend_volume(CTX, "node2", "a", "b")  # as long as one host does not know it, nobody is asked
     new = NewAgent(world, "node1", world.confs["node2"])
     new.agent.conductor.heartbeat(CTX, "node1", new.agent.driver.host_resources(), {}, rpc_version=AgentAPI.version)
-    wait_for(lambda: hosts.compute_versions(world.db) == [AgentAPI.version], 5, what="its heartbeat")
+    wait_for(lambda: hosts.compute_versions(world.db) == [AgentAPI.version], 30, what="its heartbeat")
     client.extend_volume(CTX, "node2", "a", "b")
-    wait_for(lambda: ("extend_volume", "a", "b") in agents["node2"].heard, 5, what="the message")
+    wait_for(lambda: ("extend_volume", "a", "b") in agents["node2"].heard, 30, what="the message")

@@ -232,7 +232,7 @@ NO_REFERENCE = {
     ("compute_api.handlers.attachments", "volumeAttachment/id"): "must say what is",
     ("compute_api.handlers.attachments", "volumeAttachment/serverId"): "must say what is",
     **{("compute_api.handlers.external_events", f"events[]/ports[]/{name}"): "only of ports that the server's host plugged"
-       for name in ("id", "network_id", "fixed_ips[]/subnet_id")},
+       for name in ("id", "network_id", "fixed_ips[]/subnet_id", "security_groups", "security_groups[]/id")},
     ("compute_api.handlers.flavors", "flavor/id"): "a new id", ("compute_api.handlers.quotas", "quota_set/tenant_id"): "not read",
     ("compute_api.handlers.quotas", "quota_set/security_groups"): "a number",
     ("compute_api.handlers.quota_classes", "quota_class_set/security_groups"): "a number"}
