@@ -116,7 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         port = proxy.port_of(self.server.network_ids, self.client_address[0])
         if port is None or not proxy.is_its_own(self.server.namespace, self.client_address[0], port):
-            LOG.info("metadata: no server is known to have %s in %s", self.client_address[0], self.server.namespace)
+            why = "no server is known to have" if port is None else "it is not the server that calls from"
+            LOG.info("metadata: %s %s in %s", why, self.client_address[0], self.server.namespace)
             self._answer(404, b"no server has this address")
             return
         try:
