@@ -22,7 +22,7 @@ class Chosen(typing.NamedTuple):
     "network" ({"name", "mtu" (bytes)})."""
 
     requested: list[dict]
-    groups: set[str] = frozenset()  # type: ignore[assignment]  # ids of the security groups of the named ports
+    groups: frozenset[str] = frozenset()  # ids of the security groups of the named ports
     secured: bool = False  # whether a port is created to which security groups apply
     unsecured: bool = False  # whether one is created to which none can apply
 
@@ -42,7 +42,8 @@ def chosen(call: Call, given: dict, count: int) -> Chosen:
     if wanted in (None, "auto", []):
         return _default(call)
     _check_for_several(wanted, count)
-    found, groups = [], set()
+    found: list[dict] = []
+    groups: set[str] = set()
     for item in wanted:
         if item.get("port"):
             port = _port_to_build_with(call, item["port"])
@@ -55,7 +56,7 @@ def chosen(call: Call, given: dict, count: int) -> Chosen:
             raise errors.BadRequest("Bad networks format: network uuid is not in proper format (None)")
     if len({n["port"] for n in found if "port" in n}) < len([n for n in found if "port" in n]):
         raise errors.BadRequest("A port is named twice.")
-    return Chosen(found, groups, *_look_up(call, [item for item in found if "port" not in item]))
+    return Chosen(found, frozenset(groups), *_look_up(call, [item for item in found if "port" not in item]))
 
 
 def _look_up(call: Call, found: list[dict]) -> tuple[bool, bool]:
@@ -157,7 +158,7 @@ def _default(call: Call) -> Chosen:
         raise errors.Conflict("Multiple possible networks found, use a Network ID to be more specific.")
     if not usable and call.version >= (2, 37):
         raise errors.BadRequest("This project has no network, and none can be created automatically.")
-    return Chosen([{"uuid": n["id"], "fixed_ip": None, "tag": None, "network": _facts(n)} for n in usable], set(),
+    return Chosen([{"uuid": n["id"], "fixed_ip": None, "tag": None, "network": _facts(n)} for n in usable], frozenset(),
                   *_security(usable))
 
 

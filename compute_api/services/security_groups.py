@@ -2,6 +2,8 @@
 add and remove groups of servers. Source: the compute API reference, "Security groups (os-security-groups) (DEPRECATED)".
 """
 
+import collections.abc
+
 from common import errors, rows
 from common.calls import Call
 from common.rest import path
@@ -14,7 +16,7 @@ def _many(call: Call, **query) -> list[dict]:
     return networks.request(call, "GET", path("/v2.0/security-groups", query=query))["security_groups"]
 
 
-def by_ids(call: Call, ids: set[str]) -> list[dict]:
+def by_ids(call: Call, ids: collections.abc.Set[str]) -> list[dict]:
     return _many(call, id=sorted(ids)) if ids else []
 
 
