@@ -18,6 +18,16 @@ def _here(ports: list[dict]) -> list[dict]:
     return [p for p in ports if p["here"]]
 
 
+def _gone(before: list[dict], after: list[dict]) -> dict[str, set[tuple[str, str]]]:
+    """{network id: {(address, MAC)}} of what ports had and have no more."""
+    had, have = ({(p["network_id"], ip["ip_address"], p["mac_address"]) for p in ports for ip in p["fixed_ips"]}
+                 for ports in (before, after))
+    found: dict[str, set[tuple[str, str]]] = {}
+    for network_id, address, mac in had - have:
+        found.setdefault(network_id, set()).add((address, mac))
+    return found
+
+
 class LinuxDataplane:
     def __init__(self, conf):
         self.conf = conf
@@ -101,6 +111,7 @@ class LinuxDataplane:
         self._try(failures, self._filter, merged, parser.refused, partial)
         self.metadata.set_ports(merged["ports"])
         mtus = {n["id"]: n["mtu"] for n in merged["networks"]}
+        gone = _gone(self.state["ports"], merged["ports"])
         for port in _here(state["ports"]):
             if port["network_id"] in bridges and port["id"] in self._held:
                 where = bridges[port["network_id"]], mtus[port["network_id"]]
@@ -108,13 +119,14 @@ class LinuxDataplane:
         for network in merged["networks"]:
             if network["id"] in touched and network["id"] in bridges and dhcp.wanted(network):
                 own = [p for p in merged["ports"] if p["network_id"] == network["id"]]
-                make("DHCP", network, (network, own, bridges[network["id"]]), self._ensure_dhcp, network, own, bridges)
+                make("DHCP", network, (network, own, bridges[network["id"]]), self._ensure_dhcp, network, own, bridges, gone)
         if partial:
             self._update_router_neighbours(failures, merged, touched)
         else:
             for router in state["routers"]:
                 known = routers.neighbours(router, merged) if router["part"] == "local" else None
-                make("the router", router, (router, known, bridges, mtus), self._ensure_router, router, bridges, mtus, known)
+                make("the router", router, (router, known, bridges, mtus), self._ensure_router, router, bridges, mtus, gone,
+                     known)
             self.backoff.keep(parts)
             self._try(failures, self._clean, state, parser.refused)
         self.state = merged
@@ -200,12 +212,12 @@ class LinuxDataplane:
         self.links.ensure_tap(tap_name(port["id"]), bridge, mtu, up=port["admin_state_up"],
                               multiqueue=port["multiqueue"])
 
-    def _ensure_dhcp(self, network: dict, own: list[dict], bridges: dict) -> None:
-        self.dhcp.ensure(network, own, bridges[network["id"]])
+    def _ensure_dhcp(self, network: dict, own: list[dict], bridges: dict, gone: dict) -> None:
+        self.dhcp.ensure(network, own, bridges[network["id"]], gone.get(network["id"], set()))
         self.metadata.listen(dhcp.namespace(network["id"]), dhcp.METADATA_IP, 80, [network["id"]])
 
-    def _ensure_router(self, router: dict, bridges: dict, mtus: dict, known: dict | None) -> None:
-        self.routers.ensure(router, bridges, mtus, known)
+    def _ensure_router(self, router: dict, bridges: dict, mtus: dict, gone: dict, known: dict | None) -> None:
+        self.routers.ensure(router, bridges, mtus, gone, known)
         self.metadata.listen(routers.namespace(router), "0.0.0.0", routers.METADATA_PORT,
                              [leg["network_id"] for leg in router["interfaces"]])
 

@@ -67,10 +67,11 @@ class Dhcp:
         set_sysctl(f"ipv6/conf/{device}/accept_ra", "0")
         set_sysctl("ipv4/ip_forward", "0")
 
-    def ensure(self, network: dict, ports: list[dict], bridge: str) -> None:
+    def ensure(self, network: dict, ports: list[dict], bridge: str, gone: set[tuple[str, str]]) -> None:
         """Set up the namespace, addresses and files, and a dnsmasq that has read them.
 
         :param ports: all ports of the network
+        :param gone: (address, MAC) of ports that have left it
         """
         port, name = network["dhcp_port"], namespace(network["id"])
         inner = Links(name)
@@ -86,6 +87,7 @@ class Dhcp:
             addresses = [f"{ip['ip_address']}/{ipaddress.ip_network(subnets[ip['subnet_id']]['cidr']).prefixlen}"
                          for ip in port["fixed_ips"] if ip["subnet_id"] in subnets]
             inner.set_addresses(device, [*addresses, f"{METADATA_IP}/32"])
+            inner.drop_neighbours(device, gone)
             gateway = next((s["gateway_ip"] for s in network["subnets"] if s["ip_version"] == 4 and s["gateway_ip"]), None)
             inner.set_routes({"0.0.0.0/0": gateway} if gateway else {})
         finally:

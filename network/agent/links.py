@@ -157,7 +157,11 @@ class Links:
             self._add(ifname=name, kind="veth", peer={"ifname": inner_name, "net_ns_fd": inner.namespace})
             set_sysctl(f"ipv6/conf/{name}/disable_ipv6", "1")
         self.ip.link("set", index=self.index(name), master=self.index(bridge), mtu=mtu, state="up")
-        inner.ip.link("set", index=inner.index(inner_name), address=mac, mtu=mtu, state="up")
+        index = inner.index(inner_name)
+        (link,) = inner.ip.link("get", index=index)
+        # Setting an address, even the same, makes the kernel forget all neighbours, and the metadata proxy needs them.
+        changed = {} if link.get_attr("IFLA_ADDRESS") == mac else {"address": mac}
+        inner.ip.link("set", index=index, mtu=mtu, state="up", **changed)
 
     def set_addresses(self, name: str, wanted: list[str]) -> list[str]:
         """Make ``wanted`` ("address/prefix") the addresses of a link, link-local ones aside; returns those added."""
@@ -187,6 +191,20 @@ class Links:
         for address, mac in wanted.items():
             if have.get(address) != mac:
                 self.ip.neigh("replace", dst=address, lladdr=mac, ifindex=index, state=NUD_PERMANENT)
+
+    def drop_neighbours(self, name: str, gone: set[tuple[str, str]]) -> None:
+        """Drop neighbours that a link has learned, so that the next owner of an address is asked for its MAC at once. The kernel
+        would send to the former one for 8 s before it asks.
+
+        :param gone: (address, MAC)
+        """
+        index = self.index(name)
+        for family in (socket.AF_INET, socket.AF_INET6) if gone else ():
+            for found in self.ip.get_neighbours(family=family, ifindex=index):
+                address, mac = found.get_attr("NDA_DST"), found.get_attr("NDA_LLADDR")
+                if (address, mac) in gone and not found["state"] & NUD_PERMANENT:
+                    with contextlib.suppress(NetlinkError):
+                        self.ip.neigh("del", dst=address, lladdr=mac, ifindex=index)
 
     def set_routes(self, wanted: dict[str, str]) -> None:
         """Make {destination: gateway} the routes with gateways of this namespace, of both IP versions."""

@@ -74,10 +74,11 @@ class Routers:
         self._floating: dict[str, set[tuple[str, str]]] = {}  # by namespace: (floating, fixed) whose connections may be there
         self._guarded: set[str] = set()  # namespaces for which this process has loaded an input filter
 
-    def ensure(self, router: dict, bridges: dict[str, str], mtus: dict[str, int],
+    def ensure(self, router: dict, bridges: dict[str, str], mtus: dict[str, int], gone: dict[str, set[tuple[str, str]]],
                known: dict[str, dict[str, str]] | None = None) -> None:
-        """Build a router, or one part of it. ``bridges`` and ``mtus`` are by network id.
+        """Build a router, or one part of it. ``bridges``, ``mtus`` and ``gone`` are by network id.
 
+        :param gone: (address, MAC) of ports that have left a network
         :param known: for a local part: its ``neighbours``
         """
         name = namespace(router)
@@ -95,6 +96,7 @@ class Routers:
             kept = set()
             for leg in router["interfaces"] if router["up"] else []:
                 kept.add(self._leg("qr", leg, inner, bridges, mtus, leg["addresses"]))
+                inner.drop_neighbours(_device("qr", leg), gone.get(leg["network_id"], set()))
             gateway = router["gateway"] if router["up"] else None
             if gateway:
                 floating = [f"{p['floating']}/32" for p in router["floating"]]

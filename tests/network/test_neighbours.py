@@ -1,0 +1,72 @@
+"""Neighbours of DHCP servers and routers in the kernel: kept while states are applied, dropped with their ports."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from network.agent import dataplane
+
+ROOT = pathlib.Path(__file__).parents[2]
+SCRIPT = """
+import os, socket
+from network.agent.links import Links, in_namespace
+from network.agent.metadata import MetadataProxy
+
+MAC, GUEST = "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"
+os.makedirs("/run/netns")
+host, server = Links(), Links("qdhcp-n")
+host.ensure_bridge("brq1", 1450)
+
+def apply(mtu):
+    host.ensure_veth("tap1", "brq1", server, "ns-1", MAC, mtu)
+    server.set_addresses("ns-1", ["10.9.0.2/24"])
+
+def listen():
+    return socket.create_server(("10.9.0.2", 80))
+
+apply(1450)
+(link,) = server.ip.link("get", index=server.index("ns-1"))
+assert link.get_attr("IFLA_ADDRESS") == MAC
+guest = Links("guest")
+host.ensure_veth("tap2", "brq1", guest, "eth0", GUEST, 1450)
+guest.set_addresses("eth0", ["10.9.0.3/24"])
+listener = in_namespace("qdhcp-n", listen)
+def knows():
+    port = {"mac_address": GUEST, "allowed_address_pairs": []}
+    return MetadataProxy.is_its_own("qdhcp-n", "10.9.0.3", port)
+
+assert not knows()
+connection = in_namespace("guest", lambda: socket.create_connection(("10.9.0.2", 80), 3))
+assert knows()
+apply(1450)
+apply(1400)
+assert knows(), "applying the state made the kernel forget a guest"
+server.drop_neighbours("ns-1", {("10.9.0.3", MAC), ("10.9.0.4", GUEST)})
+assert knows()
+server.drop_neighbours("ns-1", {("10.9.0.3", GUEST)})
+assert not knows()
+print("done")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+def test_a_guest_stays_known_while_a_state_is_applied_and_is_dropped_with_its_port():
+    words = ["unshare", "-n", "-m", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh", sys.executable, "-c", SCRIPT]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "done", done.stderr
+
+
+def port(mac: str, *addresses: str) -> dict:
+    return {"network_id": "n", "mac_address": mac, "fixed_ips": [{"ip_address": a} for a in addresses]}
+
+
+@pytest.mark.parametrize("after, gone", [
+    ([], {"n": {("10.0.0.2", "a"), ("10.0.0.3", "a")}}),
+    ([port("a", "10.0.0.2")], {"n": {("10.0.0.3", "a")}}),
+    ([port("b", "10.0.0.2", "10.0.0.3")], {"n": {("10.0.0.2", "a"), ("10.0.0.3", "a")}}),
+    ([port("a", "10.0.0.3", "10.0.0.2", "10.0.0.4")], {})])
+def test_what_has_left_a_network(after, gone):
+    assert dataplane._gone([port("a", "10.0.0.2", "10.0.0.3")], after) == gone
