@@ -88,7 +88,7 @@ def breakable(context, text) -> markupsafe.Markup:
 @jinja2.pass_context
 def amount(context, number) -> str:
     """A number, with one digit after the point if it is not whole."""
-    return languages.decimal(number, context["language"]) if isinstance(number, float) and number % 1 else f"{number:.0f}"
+    return languages.decimal(number, context["language"], 1 if isinstance(number, float) and number % 1 else 0)
 
 
 @jinja2.pass_context

@@ -12,9 +12,10 @@ from dashboard.texts import Text, isolated
 
 COOKIE = "language"
 NAMES = {"en": "English", "de": "Deutsch", "fr": "Français"}
-# How each writes a moment, and a decimal point.
+# How each writes a moment, and numbers.
 _MOMENTS = {"en": "%Y-%m-%d %H:%M", "de": "%d.%m.%Y %H:%M", "fr": "%d/%m/%Y %H:%M"}
 POINTS = {"en": ".", "de": ",", "fr": ","}
+_GROUPS = {"en": ",", "de": ".", "fr": "\u202f"}  # between thousands
 
 
 def read(text: str) -> dict[str, str]:
@@ -69,4 +70,4 @@ def day(when: datetime.date, language: str) -> str:
 
 def decimal(number: float, language: str, digits: int = 1) -> str:
     """A number with so many digits after the point."""
-    return f"{number:.{digits}f}".replace(".", POINTS[language])
+    return f"{number:,.{digits}f}".translate({ord("."): POINTS[language], ord(","): _GROUPS[language]})

@@ -15,6 +15,7 @@ from common.middleware import filter_factory as service_filter
 from common.middleware import translate
 from common.wsgi import Request
 from dashboard import asks, assets, filters, languages, menu, session
+from dashboard.names import Names
 from dashboard.panel import Partly
 from dashboard.texts import Text
 
@@ -55,8 +56,8 @@ def is_fragment(req) -> bool:
 
 
 def render(req, template: str, *, status: int = 200, **values) -> webob.Response:
-    """Render a page. Besides ``values``, templates have ``session`` (or None), ``path``, ``csrf``, ``notice``, ``menu``
-    and ``_``, which translates a text. What is a ``Text`` already is translated where it is shown."""
+    """Render a page. Besides ``values``, templates have ``session`` (or None), ``path``, ``csrf``, ``notice``, ``menu``,
+    ``names`` and ``_``, which translates a text. What is a ``Text`` already is translated where it is shown."""
     active = session.current(req)
     notice = session.notice(req)
     language = languages.of(req)
@@ -66,7 +67,7 @@ def render(req, template: str, *, status: int = 200, **values) -> webob.Response
     text = _TEMPLATES.get_template(template).render(
         session=active, path=req.path, csrf=session.masked(session.csrf(req)), notice=notice,
         menu=menu.of(active) if active else (), fragment=is_fragment(req), language=language,
-        languages=languages.NAMES, _=say, **values)
+        languages=languages.NAMES, names=Names(req), _=say, **values)
     response = webob.Response(text, status=status, content_type="text/html", charset="UTF-8")
     _compress(req, response)
     session.set_cookie(req, response, session.CSRF, session.csrf(req))

@@ -15,6 +15,7 @@ from common import errors
 from dashboard import columns, session
 from dashboard.asks import Ask, send
 from dashboard.forms import Options
+from dashboard.names import KINDS
 from dashboard.panel import Column, Filter, Panel, Row
 
 SIZES = (20, 50, 100)
@@ -183,7 +184,7 @@ def _read_all(req, view: View) -> tuple[list[Row], bool]:
 def _matches(view: View, row: Row) -> bool:
     wanted = view.search.lower()
     shown = [view.panel.id_of(row), view.panel.name_of(row), *(str(c.of(row)) for c in view.panel.columns if c.kind in (
-        "text", "code", "link", "lines"))]
+        "text", "code", "link", "lines", *KINDS))]
     return any(wanted in text.lower() for text in shown)
 
 

@@ -52,7 +52,7 @@ PANEL = Panel(
     path="/identity/application_credentials", title="Application credentials", menu="Access",
     source=Source("identity", _mine, "application_credentials", pages=False, sort=("name", "asc"), of_user=True),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"),
-             Column("Project", "project_id", "code"),
+             Column("Project", "project_id", "project"),
              Column("Expires", "expires_at", "time", "expires_at"), Column("Unrestricted", "unrestricted", "yes"),
              Column("ID", "id", "code")),
     actions=(Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", "identity", path(

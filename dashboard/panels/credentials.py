@@ -40,12 +40,8 @@ def _totp_url(row: Row) -> str | None:
 
 
 def _names(req, rows: list[Row]) -> None:
-    """The names of projects, for credentials of any number."""
-    found = send(req, get("identity", path("/v3/auth/projects"), "projects", instead=[]))
-    names = {project["id"]: project["name"] for project in found}
     active = session.required(req)
     for row in rows:
-        row["project"] = names.get(row["project_id"], row["project_id"])
         row["user_name"] = active.user if row["user_id"] == active.user_id else row["user_id"]
 
 
@@ -120,7 +116,7 @@ def _name(row: Row) -> str:
     return _key(row).get("access") or _kind(row)
 
 
-_COLUMNS = (Column("Credential", _name, "link"), Column("Type", _kind, sort="type"), Column("Project", "project"),
+_COLUMNS = (Column("Credential", _name, "link"), Column("Type", _kind, sort="type"), Column("Project", "project_id", "project"),
             Column("ID", "id", "code"))
 
 PANEL = Panel(
@@ -133,7 +129,7 @@ PANEL = Panel(
     item=lambda req, id: get("identity", path("/v3/credentials/{name}", id), "credential"),
     tabs=(Tab("overview", "Overview", facts=(("Credential", (
         Column("ID", "id", "code"), Column("Type", _kind),
-        Column("Project", "project"), Column("Access key", lambda r: _key(r).get("access"), "code"),
+        Column("Project", "project_id", "project"), Column("Access key", lambda r: _key(r).get("access"), "code"),
         Column("Secret key", lambda r: _key(r).get("secret"), "code"),
         Column("Secret of one-time passwords", lambda r: r.get("blob") if r["type"] == "totp" else None, "code"),
         Column("For authenticator apps", _totp_url, "code"))),)),),
@@ -145,6 +141,6 @@ PANEL = Panel(
 OF_ALL = dataclasses.replace(
     PANEL, path="/identity/all_credentials", title="All credentials", menu="Identity", admin=True,
     source=dataclasses.replace(PANEL.source, where=_of_all, of_user=False),
-    columns=(PANEL.columns[0], Column("User", "user_id", "code"), *PANEL.columns[1:]), tabs=(),
+    columns=(PANEL.columns[0], Column("User", "user_id", "user"), *PANEL.columns[1:]), tabs=(),
     actions=PANEL.without("ec2rc"), create=Create("Create credential", _of_user_fields, _create_of_user),
     empty="No user has credentials yet. They are access keys of EC2 and secrets of one-time passwords.")

@@ -52,7 +52,7 @@ PROVIDERS = Panel(
     path="/identity/providers", title="Identity providers", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/OS-FEDERATION/identity_providers", query=query), "identity_providers",
                   pages=False, sort=("id", "asc")),
-    columns=(Column("ID", "id", "link", "id"), Column("Description", "description"), Column("Domain", "domain_id", "code"),
+    columns=(Column("ID", "id", "link", "id"), Column("Description", "description"), Column("Domain", "domain_id", "domain"),
              Column("Enabled", "enabled", "yes"), Column("Remote IDs", "remote_ids", "lines")),
     name="id", item=lambda req, id: get("identity", path("/v3/OS-FEDERATION/identity_providers/{name}", id), "identity_provider"),
     actions=(
@@ -77,7 +77,7 @@ PROVIDERS = Panel(
         deletion("identity", lambda id: path("/v3/OS-FEDERATION/identity_providers/{name}", id), danger="name",
                  ask="{name} is deleted with its protocols. Its users can no longer log in.")),
     tabs=(Tab("overview", "Overview", facts=(("Identity provider", (
-        Column("ID", "id", "code"), Column("Description", "description"), Column("Domain", "domain_id", "code"),
+        Column("ID", "id", "code"), Column("Description", "description"), Column("Domain", "domain_id", "domain"),
         Column("Enabled", "enabled", "yes"), Column("Remote IDs", "remote_ids", "lines"))),)),
         Tab("protocols", "Protocols", lambda req, id: {"protocols": get("identity", path(
             "/v3/OS-FEDERATION/identity_providers/{name}/protocols", id), "protocols")}, tables=(Table(

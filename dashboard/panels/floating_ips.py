@@ -67,4 +67,4 @@ OF_ALL = dataclasses.replace(
     PANEL, path="/admin/floating_ips", title="All floating IPs", menu="Admin", admin=True, create=None,
     source=dataclasses.replace(PANEL.source, of_project=""),
     actions=PANEL.without("associate"),  # it offers the instances of the administrator's project
-    columns=(PANEL.columns[0], Column("Project", "project_id", "code"), *PANEL.columns[1:]))
+    columns=(PANEL.columns[0], Column("Project", "project_id", "project"), *PANEL.columns[1:]))

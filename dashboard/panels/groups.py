@@ -25,8 +25,9 @@ def _user_fields(req, row):
 PANEL = Panel(
     path="/identity/groups", title="Groups", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/groups", query=query), "groups", pages=False, sort=("name", "asc")),
-    columns=(Column("Name", "name", "link", "name"), Column("Description", "description"), Column("Domain", "domain_id", "code"),
-             Column("ID", "id", "code")), filters=(DOMAINS,),
+    columns=(Column("Name", "name", "link", "name"), Column("Description", "description"),
+             Column("Domain", "domain_id", "domain"), Column("ID", "id", "code")),
+    filters=(DOMAINS,),
     actions=(
         Action("edit", "Edit", lambda req, id, values, row: do(req, "PATCH", "identity", path("/v3/groups/{name}", id), {
             "group": values}), name_and_description, done="{name} was changed."),

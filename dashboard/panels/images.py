@@ -164,7 +164,7 @@ PANEL = Panel(
     actions=ACTIONS, item=lambda req, id: get("image", path("/v2/images/{id}", id)),
     tabs=(Tab("overview", "Overview", facts=(
         ("Image", (Column("ID", "id", "code"), Column("Status", "status", "status"), Column("Visibility", "visibility"),
-                   Column("Owner", "owner", "code"), Column("Protected", "protected", "yes"),
+                   Column("Owner", "owner", "project"), Column("Protected", "protected", "yes"),
                    Column("Hidden", "os_hidden", "yes"),
                    Column("Format", "disk_format"), Column("Container", "container_format"), Column("Size", "size", "size"),
                    Column("Virtual size", "virtual_size", "size"), Column("Minimum disk", "min_disk", "gib"),
@@ -174,7 +174,7 @@ PANEL = Panel(
         ("Properties", (Column("Properties", lambda r: [f"{k} = {v}" for k, v in sorted(properties(r).items())], "lines"),)))),
         Tab("members", "Members", _members, tables=(Table(
             "Projects with which it is shared", lambda found, row: found["members"], (
-                Column("Project", "member_id", "code"), Column("Status", "status", "status"),
+                Column("Project", "member_id", "project"), Column("Status", "status", "status"),
                 Column("Since", "created_at", "time")),
             "It is shared with no project. Share it with those that are to use it.",
             target="member_id", actions=("unshare",), add=("share",)),))),
@@ -183,4 +183,4 @@ PANEL = Panel(
     empty="There are no images yet. Import one from a distribution's web site, or upload a file.")
 
 OF_ALL = dataclasses.replace(PANEL, path="/admin/images", title="All images", menu="Admin", admin=True, owner="", columns=(
-    PANEL.columns[0], Column("Owner", "owner", "code"), *PANEL.columns[1:]))
+    PANEL.columns[0], Column("Owner", "owner", "project"), *PANEL.columns[1:]))

@@ -197,6 +197,6 @@ PANEL = Panel(
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/instances", title="All instances", menu="Admin", admin=True, create=None,
     source=dataclasses.replace(PANEL.source, query={"all_tenants": "1"}),
-    columns=(PANEL.columns[0], Column("Project", "tenant_id", "code", "project_id"),
+    columns=(PANEL.columns[0], Column("Project", "tenant_id", "project", "project_id"),
              Column("Host", lambda r: r.get("OS-EXT-SRV-ATTR:host"), sort="host"),
              *(c for c in PANEL.columns[1:] if c.title != "Zone")))

@@ -91,7 +91,7 @@ PANEL = Panel(
     tabs=(Tab("overview", "Overview", facts=(("Namespace", (
         Column("Namespace", "namespace", "code"), Column("Name", lambda r: r.get("display_name")),
         Column("Description", lambda r: r.get("description")), Column("Public", lambda r: r["visibility"] == "public", "yes"),
-        Column("Protected", "protected", "yes"), Column("Owner", lambda r: r.get("owner"), "code"),
+        Column("Protected", "protected", "yes"), Column("Owner", lambda r: r.get("owner"), "project"),
         Column("Objects", lambda r: [o["name"] for o in r.get("objects", ())], "lines"),
         Column("Tags", lambda r: [t["name"] for t in r.get("tags", ())], "lines"))),)),
         Tab("properties", "Properties", tables=(Table("Properties", _properties, (

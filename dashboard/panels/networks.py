@@ -180,7 +180,7 @@ PANEL = Panel(
              Column("Enabled", "admin_state_up", "yes")),
     actions=ACTIONS, item=lambda req, id: get("network", path("/v2.0/networks/{id}", id), "network"), more=_more,
     tabs=(Tab("overview", "Overview", facts=(("Network", (
-        Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "code"),
+        Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "project"),
         Column("Status", "status", "status"), Column("Enabled", "admin_state_up", "yes"), Column("Shared", "shared", "yes"),
         Column("External", "router:external", "yes"), Column("MTU", "mtu"), Column("Subnets", "cidrs", "lines"),
         Column("Type", lambda r: r.get("provider:network_type")), Column("Segment", lambda r: r.get("provider:segmentation_id")),
@@ -201,4 +201,4 @@ OF_ALL = dataclasses.replace(
     PANEL, path="/admin/networks", title="All networks", menu="Admin", admin=True, create=None, owner="",
     # What these make would belong to the administrator's project.
     actions=PANEL.without("subnet", "port"),
-    columns=(PANEL.columns[0], Column("Project", "project_id", "code"), *PANEL.columns[1:]))
+    columns=(PANEL.columns[0], Column("Project", "project_id", "project"), *PANEL.columns[1:]))

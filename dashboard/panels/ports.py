@@ -55,7 +55,7 @@ PANEL = Panel(
                       ask="{name} is deleted, and an instance that uses it loses its interface.")),
     item=lambda req, id: get("network", path("/v2.0/ports/{id}", id), "port"),
     tabs=(Tab("overview", "Overview", facts=(("Port", (
-        Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "code"),
+        Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "project"),
         Column("Network", "network", "links"),
         Column("IP addresses", addresses, "lines"), Column("MAC address", "mac_address", "code"),
         Column("Status", "status", "status"),
@@ -68,4 +68,4 @@ PANEL = Panel(
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/ports", title="All ports", menu="Admin", admin=True, create=None,
     source=dataclasses.replace(PANEL.source, of_project=""),
-    columns=(PANEL.columns[0], Column("Project", "project_id", "code"), *PANEL.columns[1:]))
+    columns=(PANEL.columns[0], Column("Project", "project_id", "project"), *PANEL.columns[1:]))

@@ -42,8 +42,9 @@ def _hours(found: dict, row: Row) -> list[Row]:
 PANEL = Panel(
     path="/identity/projects", title="Projects", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/projects", query=query), "projects", pages=False, sort=("name", "asc")),
-    columns=(Column("Name", "name", "link", "name"), Column("Description", "description"), Column("Domain", "domain_id", "code"),
-             Column("Enabled", "enabled", "yes"), Column("ID", "id", "code")), filters=(DOMAINS,),
+    columns=(Column("Name", "name", "link", "name"), Column("Description", "description"),
+             Column("Domain", "domain_id", "domain"), Column("Enabled", "enabled", "yes"), Column("ID", "id", "code")),
+    filters=(DOMAINS,),
     actions=(
         Action("edit", "Edit", lambda req, id, values, row: _project(req, id, values), name_and_description,
                done="{name} was changed."),
@@ -65,7 +66,7 @@ PANEL = Panel(
                      "nobody: delete it first.")),
     item=lambda req, id: get("identity", path("/v3/projects/{name}", id), "project"),
     tabs=(Tab("overview", "Overview", facts=(("Project", (
-        Column("ID", "id", "code"), Column("Description", "description"), Column("Domain", "domain_id", "code"),
+        Column("ID", "id", "code"), Column("Description", "description"), Column("Domain", "domain_id", "domain"),
         Column("Enabled", "enabled", "yes"), Column("Tags", "tags", "lines"))),)),
         Tab("members", "Members", lambda req, id: assignments({"scope.project.id": id}), tables=(Table(
             "Members", members, MEMBER_COLUMNS, "This project has no members. Add those who are to work in it.", target="key",

@@ -124,7 +124,7 @@ PANEL = Panel(
              Column("Enabled", "admin_state_up", "yes")),
     actions=ACTIONS, item=lambda req, id: get("network", path("/v2.0/routers/{id}", id), "router"), more=_more,
     tabs=(Tab("overview", "Overview", facts=(("Router", (
-        Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "code"),
+        Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "project"),
         Column("Status", "status", "status"), Column("Enabled", "admin_state_up", "yes"),
         Column("External network", lambda r: r.get("external")), Column("External addresses", _outside_addresses, "lines"),
         Column("Source NAT", lambda r: _outside(r).get("enable_snat"), "yes"), Column("Created", "created_at", "time"))),)),
@@ -147,4 +147,4 @@ PANEL = Panel(
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/routers", title="All routers", menu="Admin", admin=True, create=None,
     source=dataclasses.replace(PANEL.source, of_project=""),
-    columns=(PANEL.columns[0], Column("Project", "project_id", "code"), *PANEL.columns[1:]))
+    columns=(PANEL.columns[0], Column("Project", "project_id", "project"), *PANEL.columns[1:]))

@@ -144,7 +144,7 @@ PANEL = Panel(
         "This group allows no traffic. Add rules for what is to reach its instances.",
         actions=("delete-rule",), add=("rule",)),)),
         Tab("overview", "Overview", facts=(("Security group", (
-            Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "code"),
+            Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "project"),
             Column("Created", "created_at", "time"))),))),
     create=Create("Create security group", (Field("name", "Name", required=True), Field("description", "Description")), _create),
     empty="There are no security groups yet. A security group says what may reach instances.")
@@ -152,4 +152,4 @@ PANEL = Panel(
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/security_groups", title="All security groups", menu="Admin", admin=True, create=None,
     source=dataclasses.replace(PANEL.source, of_project=""),
-    columns=(PANEL.columns[0], Column("Project", "project_id", "code"), *PANEL.columns[1:]))
+    columns=(PANEL.columns[0], Column("Project", "project_id", "project"), *PANEL.columns[1:]))

@@ -67,5 +67,5 @@ OF_ALL = dataclasses.replace(
     PANEL, path="/admin/snapshots", title="All snapshots", menu="Admin", admin=True,
     source=dataclasses.replace(PANEL.source, query={"all_tenants": "1"}), actions=PANEL.without("volume", "launch"),
     more=_named({"all_tenants": "1"}),
-    columns=(PANEL.columns[0], Column("Project", lambda r: r.get("os-extended-snapshot-attributes:project_id"), "code"),
+    columns=(PANEL.columns[0], Column("Project", lambda r: r.get("os-extended-snapshot-attributes:project_id"), "project"),
              *PANEL.columns[1:]))

@@ -56,7 +56,7 @@ PANEL = Panel(
     path="/identity/users", title="Users", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/users", query=query), "users", pages=False, sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Description", lambda r: r.get("description")),
-             Column("E-mail", lambda r: r.get("email")), Column("Domain", "domain_id", "code"),
+             Column("E-mail", lambda r: r.get("email")), Column("Domain", "domain_id", "domain"),
              Column("Enabled", "enabled", "yes"),
              Column("ID", "id", "code")), filters=(DOMAINS,),
     actions=(
@@ -76,7 +76,7 @@ PANEL = Panel(
     tabs=(Tab("overview", "Overview", facts=(("User", (
         Column("ID", "id", "code"), Column("Description", lambda r: r.get("description")),
         Column("E-mail", lambda r: r.get("email")),
-        Column("Domain", "domain_id", "code"), Column("Enabled", "enabled", "yes"),
+        Column("Domain", "domain_id", "domain"), Column("Enabled", "enabled", "yes"),
         Column("Password expires", lambda r: r.get("password_expires_at"), "time"))),)),
         Tab("roles", "Roles", lambda req, id: {"assignments": get("identity", path("/v3/role_assignments", query={
             "user.id": id, "include_names": "true"}), "role_assignments")}, tables=(Table(

@@ -208,6 +208,6 @@ OF_ALL = dataclasses.replace(
     PANEL, path="/admin/volumes", title="All volumes", menu="Admin", admin=True, create=None,
     actions=PANEL.without("launch"),  # it would be an instance of the administrator's project
     source=dataclasses.replace(PANEL.source, query={"all_tenants": "1"}),
-    columns=(PANEL.columns[0], Column("Project", lambda r: r.get("os-vol-tenant-attr:tenant_id"), "code"),
+    columns=(PANEL.columns[0], Column("Project", lambda r: r.get("os-vol-tenant-attr:tenant_id"), "project"),
              Column("Host", lambda r: r.get("os-vol-host-attr:host")),
              *(c for c in PANEL.columns[1:] if c.title not in ("Zone", "Bootable"))))

@@ -1,0 +1,66 @@
+"""Projects, domains and users are shown by their names, where the user may know them."""
+
+import dataclasses
+
+import pytest
+
+from common import errors
+from dashboard import languages
+from dashboard.names import KINDS
+from dashboard.panels import PANELS
+from tests.dashboard.apis import OTHER, PROJECT, Dashboard
+from tests.dashboard.sample import SampleDashboard, first
+
+VOLUMES = [{"id": f"{n:036}", "name": f"v{n}", "size": 1, "status": "available", "attachments": [], "bootable": "false",
+            "volume_type": "a", "created_at": "2026-11-28T11:00:00Z", "os-vol-tenant-attr:tenant_id": project}
+           for n, project in enumerate((PROJECT, OTHER, "c" * 32))]
+
+
+def columns(panel):
+    yield from panel.columns
+    for tab in panel.tabs:
+        yield from (column for _, facts in tab.facts for column in facts)
+        yield from (column for table in tab.tables for column in table.columns)
+
+
+def test_no_column_shows_an_id_where_a_name_can_be_known():
+    found = [(panel.path, str(column.title)) for panel in PANELS for column in columns(panel)
+             if str(column.title).lower() in (*KINDS, "owner") and column.kind == "code"]
+    assert not found
+
+
+@pytest.mark.parametrize("panel", [p for p in PANELS if any(c.kind in KINDS for c in p.columns)], ids=lambda panel: panel.path)
+def test_a_name_costs_one_request_however_many_rows(panel):
+    def sent(rows: int) -> int:
+        shown = SampleDashboard(rows=rows)
+        assert shown.send(f"{panel.path}/").status_int == 200
+        return len(shown.apis.sent)
+    assert sent(20) <= sent(2) + 1  # those of the user's own project are known
+
+
+def test_administrators_see_names_and_what_is_gone_keeps_its_id():
+    answers = {"GET /v3/volumes/detail": {"volumes": VOLUMES}, "GET /v2.1/servers": {"servers": []},
+               "GET /v3/projects": {"projects": [{"id": PROJECT, "name": "of-eve"}, {"id": OTHER, "name": "of-bob"}]}}
+    shown = Dashboard(answers)
+    text = shown.send("/admin/volumes/").text
+    assert f'<a href="/identity/projects/{OTHER}/" title="{OTHER}">of-bob</a>' in text and "of-eve</a>" in text
+    assert f"{'c' * 32}</code>" in text and len([sent for sent in shown.apis.sent if sent.path == "/v3/projects"]) == 1
+    answers["GET /v3/projects"] = errors.ServiceUnavailable()
+    text = Dashboard(answers).send("/admin/volumes/").text
+    assert f"{OTHER}</code>" in text and "of-eve</a>" in text
+
+
+def test_members_see_the_names_of_their_own_projects():
+    panel = next(panel for panel in PANELS if panel.path == "/project/images")
+    shown = SampleDashboard()
+    shown.active = dataclasses.replace(shown.active, admin=False)
+    text = shown.send(f"/project/images/{first(panel)}/").text
+    assert f'<span title="{PROJECT}">of-eve</span>' in text and "/identity/projects/" not in text
+    assert not [sent for sent in shown.apis.sent if sent.service == "identity"]
+
+
+@pytest.mark.parametrize(("language", "written"), [("en", "10,000"), ("de", "10.000"), ("fr", "10\u202f000")])
+def test_large_numbers_are_grouped(language, written):
+    text = SampleDashboard(rows=10_000).send("/identity/domains/", **{"Accept-Language": language}).text
+    assert written in text
+    assert languages.decimal(1234567.25, "en", 2) == "1,234,567.25"
