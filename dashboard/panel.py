@@ -163,6 +163,9 @@ class Table:
     def __post_init__(self):
         mark(self, "title", "empty")
 
+    def target_of(self, row: Row):
+        return row.get(self.target) if isinstance(self.target, str) else self.target(row)
+
 
 @dataclasses.dataclass(frozen=True)
 class Tab:

@@ -8,10 +8,10 @@ import webob
 from common import errors
 from common.wsgi import Route
 from dashboard import columns, forms, session, tables
-from dashboard.asks import send, together
+from dashboard.asks import attempts, send, together
 from dashboard.forms import Field, Fields
 from dashboard.pages import BAD, GOOD, kind_of, redirect, render
-from dashboard.panel import Action, Page, Panel, Row
+from dashboard.panel import Action, Page, Panel, Row, Table
 from dashboard.texts import Text
 
 CONFIRM = "confirm_name"
@@ -170,10 +170,23 @@ class Handlers:
             fields.append(Field(CONFIRM, Text("Type “{name}” to confirm", name=self.panel.name_of(row)), required=True))
         return fields
 
+    def _part(self, req, action: Action, row: Row) -> tuple[Table, Row] | None:
+        """The row of a tab that an action is for, and its table; None if it is not there, or cannot be read."""
+        place = next(((tab, table) for tab in self.panel.tabs for table in tab.tables if action.verb in table.actions), None)
+        if place is None:
+            return None
+        tab, table = place
+        found = attempts(req, **tab.asks(req, self.panel.id_of(row)))
+        if any(isinstance(answer, errors.Error) for answer in found.values()):
+            return None
+        part = next((part for part in table.rows(found, row) if str(table.target_of(part)) == row["target"]), None)
+        return (table, part) if part else None
+
     def _dialog(self, req, action: Action, row: Row, fields, given: Fields | None = None, error: errors.Error | None = None):
         return render(req, "dialog.html", status=error.status if error else 200, panel=self.panel, action=action, row=row,
                       fields=fields, given=given, text=error.public if error else "", wrong=getattr(error, "at", {}),
-                      preset=req.GET, request_id=req.ctx.request_id, own=_own(req))
+                      preset=req.GET, request_id=req.ctx.request_id, own=_own(req),
+                      part=self._part(req, action, row) if action.hidden else None)
 
     def ask(self, req, id, verb):
         action = self._action(req, verb)

@@ -8,7 +8,7 @@ from common.wsgi import Route
 from dashboard.handlers.panels import Handlers
 from dashboard.panels import PANELS
 from dashboard.router import ROUTES
-from tests.dashboard.sample import TARGET, pages
+from tests.dashboard.sample import pages, uid
 
 MARKUP = "\"'><img src=x onerror=hacked()></textarea></title></script><script>hacked()</script><!--"
 SCHEME = "javascript:hacked()//"
@@ -39,7 +39,7 @@ def paths() -> list[str]:
 
 def posts() -> list[str]:
     """Every path to which a form can be sent."""
-    filled = {"{id}": TARGET, "{verb}": ""}
+    filled = {"{id}": uid("subnet", 0), "{verb}": ""}
     found = [route.path for route in ROUTES if route.method == "POST" and "{verb}" not in route.path]
     found += [f"{panel.path}/{{id}}/{action.verb}" for panel in PANELS for action in panel.actions]
     for name, value in filled.items():

@@ -410,7 +410,19 @@ def first(panel) -> str:
     raise AssertionError(f"tests/dashboard/sample.py has no list for {panel.path}")
 
 
-TARGET = uid("subnet", 0)  # the row of a tab that actions are for
+def _target(panel, action, id: str) -> str:
+    """The first row of the tab that an action of such rows is for."""
+    apis = SampleApis()
+
+    def asked(ask):
+        answer = apis.request("GET", ask.service, ask.where)
+        return answer[ask.key] if ask.key else answer
+    for tab in panel.tabs:
+        for table in tab.tables:
+            if action.verb in table.actions:
+                found = {name: asked(ask) for name, ask in tab.asks(None, id).items()}
+                return str(table.target_of(table.rows(found, panel.source.row(asked(panel.item(None, id))))[0]))
+    return ""
 
 
 def pages(panel) -> typing.Iterator[str]:
@@ -423,7 +435,8 @@ def pages(panel) -> typing.Iterator[str]:
         yield from (f"{own}/?tab={tab.name}" for tab in panel.tabs)
         if any(tab.template == "steps.html" for tab in panel.tabs):
             yield f"{own}/?tab=actions&request=req-1"
-        yield from (f"{own}/{action.verb}/?target={TARGET}" for action in panel.actions if not action.opens)
+        yield from (f"{own}/{action.verb}/?target={segment(_target(panel, action, first(panel)))}" for action in panel.actions
+                    if not action.opens)
 
 
 def mapped(answer, change: typing.Callable[[str, str], str], key: str = ""):

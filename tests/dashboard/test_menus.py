@@ -8,6 +8,7 @@ from common import errors
 from dashboard.panels import PANELS
 from tests.dashboard.apis import OTHER, PROJECT, Dashboard
 from tests.dashboard.browser import words
+from tests.dashboard.sample import SampleDashboard, pages
 
 ID = "0" * 31 + "1"
 SERVER = {"id": ID, "name": "web", "status": "ACTIVE", "tenant_id": PROJECT, "OS-EXT-STS:task_state": None, "addresses": {},
@@ -82,3 +83,17 @@ def test_a_dialog_of_a_row_says_what_it_is_about():
     shown = Dashboard({f"GET /v2.0/security-groups/{ID}": {"security_group": group}})
     text = shown.send(f"/project/security_groups/{ID}/delete-rule/?target={ID}").text
     assert "Delete rule: web" in words(text) and "Delete rule</button>" in text
+
+
+@pytest.mark.parametrize("panel", [p for p in PANELS if any(table.actions for tab in p.tabs for table in tab.tables)],
+                         ids=lambda panel: panel.path)
+def test_a_dialog_of_a_row_shows_the_row(panel):
+    """Which rule, subnet or host of the resource it is, when the row is behind the dialog or on another page."""
+    shown = SampleDashboard()
+    for tab, table, verb in [(tab_, of, verb) for tab_ in panel.tabs for of in tab_.tables for verb in of.actions]:
+        path = next(path for path in pages(panel) if f"/{verb}/?target=" in path)
+        facts = words(re.search("(?s)<dl>.*</dl>", shown.send(path).text)[0])
+        row = re.search(r'(?s)<tr role="row">(<td.*?)<td role="cell" class="do">',
+                        shown.send(re.sub("/[^/]*/[?]target=.*", f"/?tab={tab.name}", path)).text)[1]
+        assert f"{table.columns[0].title} {words(row.partition('</td>')[0])}" in facts, verb
+        assert "<dl>" not in shown.send(re.sub("=.*", "=gone", path)).text
