@@ -106,8 +106,11 @@ class LinuxDataplane:
         make = functools.partial(self._make, parts, failures if partial else [], partial)
         for network in state["networks"]:
             make("the bridge", network, network, self._ensure_bridge, network, bridges)
+        # Frames from a tap without filters are let through, so it goes first.
         if partial:
             self._try(failures, self._remove_taps, state["ports"])
+        else:
+            self._try(failures, self._remove_links, state, parser.refused, "tap")
         self._try(failures, self._filter, merged, parser.refused, partial)
         self.metadata.set_ports(merged["ports"])
         mtus = {n["id"]: n["mtu"] for n in merged["networks"]}
@@ -221,9 +224,14 @@ class LinuxDataplane:
         self.metadata.listen(routers.namespace(router), "0.0.0.0", routers.METADATA_PORT,
                              [leg["network_id"] for leg in router["interfaces"]])
 
+    @staticmethod
+    def _served(state: dict, refused: dict[str, str]) -> set[str]:
+        """The networks whose DHCP servers are kept."""
+        return {n["id"] for n in state["networks"] if dhcp.wanted(n)} | set(refused)
+
     def _clean(self, state: dict, refused: dict[str, str]) -> None:
         """Remove what is not in the desired state, except devices of others, and parts that were refused as a whole."""
-        served = {n["id"] for n in state["networks"] if dhcp.wanted(n)} | set(refused)
+        served = self._served(state, refused)
         routing = {routers.namespace(r) for r in state["routers"]} | {p + i for p in routers.PREFIXES for i in refused}
         self.metadata.keep({dhcp.namespace(n) for n in served} | routing)
         for name in namespaces("qdhcp-"):
@@ -234,6 +242,11 @@ class LinuxDataplane:
         for name in (n for prefix in routers.PREFIXES for n in namespaces(prefix)):
             if name not in routing:
                 self.routers.remove(name)
+        self._remove_links(state, refused, "brq", "vxl")
+
+    def _remove_links(self, state: dict, refused: dict[str, str], *kinds: str) -> None:
+        """Remove links of these kinds that are not in the desired state, except as ``_clean``."""
+        served = self._served(state, refused)
         legs = [leg for r in state["routers"] for leg in [*r["interfaces"], *([r["gateway"]] if r["gateway"] else [])]]
         taps = {tap_name(x["id"]) for x in [*_here(state["ports"]), *legs]}
         taps |= {tap_name(n["dhcp_port"]["id"]) for n in state["networks"] if n["id"] in served and n["dhcp_port"]}
@@ -242,5 +255,5 @@ class LinuxDataplane:
         kept = {prefix + i for prefix in ("qdhcp-", *routers.PREFIXES) for i in refused} & set(namespaces(""))
         known |= {tap for space in kept for tap in taps_of(space)}
         for name in self.links.names():
-            if name[:3] in ("tap", "brq", "vxl") and len(name) == 14 and name not in known:
+            if name[:3] in kinds and len(name) == 14 and name not in known:
                 self.links.delete(name)

@@ -4,6 +4,7 @@ Two guests, ``mallory`` and ``victim``, are network namespaces whose link ends a
 ``br-ex`` with the host's address, where servers listen.
 """
 
+import contextlib
 import os
 import pathlib
 import socket
@@ -443,6 +444,29 @@ def test_no_tap_comes_up_before_its_filters(cloud, monkeypatch):
     cloud.plane.apply(wanted)
     assert links.tap_name(GROUP) in sh("ip", "-o", "link")
     cloud.plane.apply(state())
+
+
+def test_a_guest_whose_port_is_taken_away_is_not_unfiltered_for_a_moment(cloud, monkeypatch):
+    """A user may delete the port of a running guest. Frames from taps without filters are let through."""
+    new, wanted = port(GROUP, "fa:16:3e:00:00:0a", "10.0.0.10", "fd00::10", SERVER), state()
+    wanted["ports"].append(new)
+    leaving = Guest("leaving", GROUP, new["mac_address"], "10.0.0.10")
+    cloud.plane.apply(wanted)
+    fine, bad = udp4("10.0.0.10", "10.0.0.6", 1, 2, mac=new["mac_address"]), ATTACKS["IPv4 from the gateway"]
+
+    def arrives(frame: bytes) -> bool:
+        return any(MARK in got for got in cloud.victim.capture(lambda: leaving.send(frame)))
+    assert arrives(fine) and not arrives(bad)
+    real, arrived = cloud.plane.dhcp.ensure, []
+
+    def between(*args):
+        real(*args)
+        with contextlib.suppress(OSError):  # its link is gone
+            arrived.append(arrives(bad))
+    monkeypatch.setattr(cloud.plane.dhcp, "ensure", between)
+    cloud.plane.apply(state())
+    assert not any(arrived)
+    assert links.tap_name(GROUP) not in sh("ip", "-o", "link")
 
 
 def test_threads_leave_no_resources_behind(cloud):

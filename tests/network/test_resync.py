@@ -118,6 +118,9 @@ class Plane(LinuxDataplane):
     def _filter(self, *args):
         pass
 
+    def _remove_links(self, *args):
+        pass
+
     def _clean(self, *args):
         pass
 
