@@ -18,12 +18,14 @@ def _here(ports: list[dict]) -> list[dict]:
     return [p for p in ports if p["here"]]
 
 
-def _gone(before: list[dict], after: list[dict]) -> dict[str, set[tuple[str, str]]]:
-    """{network id: {(address, MAC)}} of what ports had and have no more."""
-    had, have = ({(p["network_id"], ip["ip_address"], p["mac_address"]) for p in ports for ip in p["fixed_ips"]}
-                 for ports in (before, after))
+def _addresses(ports: list[dict]) -> set[tuple[str, str, str]]:
+    """{(network id, address, MAC)}"""
+    return {(p["network_id"], ip["ip_address"], p["mac_address"]) for p in ports for ip in p["fixed_ips"]}
+
+
+def _by_network(addresses: set[tuple[str, str, str]]) -> dict[str, set[tuple[str, str]]]:
     found: dict[str, set[tuple[str, str]]] = {}
-    for network_id, address, mac in had - have:
+    for network_id, address, mac in addresses:
         found.setdefault(network_id, set()).add((address, mac))
     return found
 
@@ -38,6 +40,7 @@ class LinuxDataplane:
         self.filters = Filters()
         self.metadata = MetadataProxy(conf)
         self.state: dict = {"networks": [], "ports": [], "groups": {}, "routers": []}
+        self._left: set[tuple[str, str, str]] = set()  # ``_addresses`` that ports had, and a part may still know
         self._held: set[str] = set()  # ports whose tap may be brought up, because their filters are loaded
         # {id: reason} of what could not be rendered, including local ports that are therefore closed; None: filters were not
         # loaded yet.
@@ -114,7 +117,8 @@ class LinuxDataplane:
         self._try(failures, self._filter, merged, parser.refused, partial)
         self.metadata.set_ports(merged["ports"])
         mtus = {n["id"]: n["mtu"] for n in merged["networks"]}
-        gone = _gone(self.state["ports"], merged["ports"])
+        self._left = (self._left | _addresses(self.state["ports"])) - _addresses(merged["ports"])
+        gone = _by_network(self._left)
         for port in _here(state["ports"]):
             if port["network_id"] in bridges and port["id"] in self._held:
                 where = bridges[port["network_id"]], mtus[port["network_id"]]
@@ -131,6 +135,8 @@ class LinuxDataplane:
                 make("the router", router, (router, known, bridges, mtus), self._ensure_router, router, bridges, mtus, gone,
                      known)
             self.backoff.keep(parts)
+            if self.backoff.next_s() is None:
+                self._left = set()
             self._try(failures, self._clean, state, parser.refused)
         self.state = merged
         self._report(parser.refused, partial)

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from network.agent import dataplane
+from common import errors
+from tests.network import test_resync
 
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPT = """
@@ -59,14 +60,66 @@ def test_a_guest_stays_known_while_a_state_is_applied_and_is_dropped_with_its_po
     assert done.stdout.strip() == "done", done.stderr
 
 
-def port(mac: str, *addresses: str) -> dict:
-    return {"network_id": "n", "mac_address": mac, "fixed_ips": [{"ip_address": a} for a in addresses]}
+class Plane(test_resync.Plane):
+    """Of its routers it is only kept whose addresses they were told to forget."""
+
+    def __init__(self):
+        super().__init__()
+        self.told: list[dict] = []
+        self.fails = False
+        self._held = {"p"}
+
+    def _ensure_tap(self, *args):
+        pass
+
+    def _ensure_router(self, router, bridges, mtus, gone, known):
+        self.told.append(gone)
+        if self.fails:
+            raise errors.StepFailed(reason="not now")
+
+
+NETWORK = test_resync.GOOD["id"]
+
+
+def ports(*addresses: str, mac: str = "a") -> list[dict]:
+    return [{"id": "p", "network_id": NETWORK, "mac_address": mac, "here": True, "admin_state_up": True,
+             "fixed_ips": [{"ip_address": a} for a in addresses]}]
+
+
+def router(revision: int) -> dict:
+    return {"id": "r", "part": "whole", "interfaces": [], "revision": revision}
 
 
 @pytest.mark.parametrize("after, gone", [
-    ([], {"n": {("10.0.0.2", "a"), ("10.0.0.3", "a")}}),
-    ([port("a", "10.0.0.2")], {"n": {("10.0.0.3", "a")}}),
-    ([port("b", "10.0.0.2", "10.0.0.3")], {"n": {("10.0.0.2", "a"), ("10.0.0.3", "a")}}),
-    ([port("a", "10.0.0.3", "10.0.0.2", "10.0.0.4")], {})])
+    ([], {NETWORK: {("10.0.0.2", "a"), ("10.0.0.3", "a")}}),
+    (ports("10.0.0.2"), {NETWORK: {("10.0.0.3", "a")}}),
+    (ports("10.0.0.2", "10.0.0.3", mac="b"), {NETWORK: {("10.0.0.2", "a"), ("10.0.0.3", "a")}}),
+    (ports("10.0.0.3", "10.0.0.2", "10.0.0.4"), {})])
 def test_what_has_left_a_network(after, gone):
-    assert dataplane._gone([port("a", "10.0.0.2", "10.0.0.3")], after) == gone
+    plane = Plane()
+    plane.give(test_resync.GOOD, ports=ports("10.0.0.2", "10.0.0.3"), routers=[router(1)])
+    plane.give(test_resync.GOOD, ports=after, routers=[router(1)])
+    plane.give(test_resync.GOOD, ports=after, routers=[router(1)])
+    assert plane.told == [{}, gone, {}]
+
+
+def test_a_router_is_told_of_what_left_until_it_is_built():
+    """It was told only by the state that came next: not of what a plug had changed, nor again after a failure."""
+    plane = Plane()
+    plane.give(test_resync.GOOD, ports=ports("10.0.0.2"), routers=[router(1)])
+    plane.give(test_resync.GOOD, ports=ports("10.0.0.3"), partial=True)
+    plane.fails = True
+    plane.give(test_resync.GOOD, ports=ports("10.0.0.3"), routers=[router(1)])
+    plane.fails = False
+    for revision in (2, 3):
+        plane.give(test_resync.GOOD, ports=ports("10.0.0.3"), routers=[router(revision)])
+    gone = {NETWORK: {("10.0.0.2", "a")}}
+    assert plane.told == [{}, gone, gone, {}]
+
+
+def test_an_address_that_comes_back_is_not_forgotten():
+    plane = Plane()
+    plane.give(test_resync.GOOD, ports=ports("10.0.0.2"), routers=[router(1)])
+    plane.give(test_resync.GOOD, ports=ports("10.0.0.3"), partial=True)
+    plane.give(test_resync.GOOD, ports=ports("10.0.0.2"), routers=[router(1)])
+    assert plane.told == [{}, {NETWORK: {("10.0.0.3", "a")}}]

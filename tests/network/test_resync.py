@@ -106,7 +106,8 @@ class Plane(LinuxDataplane):
     def __init__(self):
         self.made: list[str] = []
         self.state = {"networks": [], "ports": [], "groups": {}, "routers": []}
-        self.backoff, self.refused, self.closed, self._held = backoff.Backoff(), {}, None, set()
+        self.backoff, self.refused, self.closed = backoff.Backoff(), {}, None
+        self._held, self._left = set(), set()
         self.metadata = unittest.mock.MagicMock()
 
     def _ensure_bridge(self, network, bridges):
@@ -124,13 +125,13 @@ class Plane(LinuxDataplane):
     def _clean(self, *args):
         pass
 
-    def give(self, *networks, partial=False):
-        """Apply a state of these networks; which bridges were made or tried."""
+    def give(self, *networks, partial=False, ports=(), routers=()):
+        """Apply a state of these; which bridges were made or tried."""
         self.made.clear()
         with unittest.mock.patch("network.agent.parsing.Parser") as parser:
             parser.return_value.refused = {}
             parser.return_value.state = lambda raw: raw
-            self._apply({"networks": list(networks), "ports": [], "groups": {}, "routers": []}, partial)
+            self._apply({"networks": list(networks), "ports": list(ports), "groups": {}, "routers": list(routers)}, partial)
         return [n["id"] for n in (GOOD, BAD) if n["id"] in self.made]
 
 
