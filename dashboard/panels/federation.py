@@ -43,6 +43,12 @@ def _mapping_field(req, **more) -> Field:
                  help="" if found else "There are no mappings yet: create one first.", **more)
 
 
+def _edit_protocol_fields(req, row: Row) -> list[Field]:
+    found = send(req, get("identity", path("/v3/OS-FEDERATION/identity_providers/{name}/protocols/{name}", row["id"],
+                                           row["target"]), "protocol"))
+    return [TARGET, _mapping_field(req, initial=found["mapping_id"])]
+
+
 def _protocol(req, provider: str, protocol: str, method: str, body: dict | None = None) -> None:
     do(req, method, "identity", path("/v3/OS-FEDERATION/identity_providers/{name}/protocols/{name}", provider, protocol),
        {"protocol": body} if body else None)
@@ -63,11 +69,11 @@ PROVIDERS = Panel(
             tab="protocols", done="The protocol was added."),
         Action("edit-protocol", "Edit", lambda req, id, values, row: _protocol(
             req, id, values["target"], "PATCH", {"mapping_id": values["mapping"]}),
-            lambda req, row: [TARGET, _mapping_field(req)], title="Edit protocol",
+            _edit_protocol_fields, title="Edit protocol",
             hidden=True, tab="protocols", done="The protocol was changed."),
         Action("delete-protocol", "Delete", lambda req, id, values, row: _protocol(req, id, values["target"], "DELETE"),
                (TARGET,), title="Delete protocol",
-               hidden=True, danger="danger", tab="protocols", ask="Users can no longer log in by it.",
+               hidden=True, danger="danger", tab="protocols", ask="Users can no longer log in through it.",
                done="The protocol was deleted."),
         Action("disable", "Disable", lambda req, id, values, row: _provider(req, id, "PATCH", {"enabled": False}),
                when=lambda row: row["enabled"], danger="danger", ask="Users can no longer log in through {name}.",
@@ -84,10 +90,10 @@ PROVIDERS = Panel(
                 "Protocols", lambda found, row: found["protocols"], (
                     Column("Protocol", "id", "code"), Column("Mapping", lambda p: [
                         (f"/identity/mappings/{p['mapping_id']}/", p["mapping_id"])], "links")),
-                "No protocols: nobody can log in by it. Add one, with the mapping of its users.",
+                "No protocols: nobody can log in through this provider. Add one, with the mapping of its users.",
                 actions=("edit-protocol", "delete-protocol"), add=("protocol",)),))),
     create=Create("Create identity provider", lambda req: [_ID, DESCRIPTION, _REMOTE_IDS, *domain_fields(req)], _create_provider),
-    empty="There are no identity providers yet. By one, people log in with accounts that they have elsewhere.")
+    empty="There are no identity providers yet. Through one, people log in with accounts that they have elsewhere.")
 
 
 def _rules(text: str) -> list:

@@ -3,12 +3,14 @@
 import typing
 
 from common.rest import Path
-from dashboard import forms
+from dashboard import forms, session
 from dashboard.asks import Ask, do, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Row
 from dashboard.texts import Text
 
+# What the list of all projects says if it has no rows.
+NONE_OF_ALL = Text("No project has any yet. What projects create is listed here.")
 # The row of a tab that an action is for.
 TARGET = Field("target", "Target", "hidden", required=True, preset=True)
 DESCRIPTION = Field("description", "Description")
@@ -23,6 +25,12 @@ def deletion(service: str, where: typing.Callable[[str], Path], *, ask: str, dan
     """
     return Action("delete", "Delete", lambda req, id, values, row: do(req, "DELETE", service, where(id)),
                   ask=ask, danger=danger, done=done, leaves=True, **more)
+
+
+def of_project(req, project: str | None) -> dict[str, str]:
+    """The query for what a project has, of an API that lists the session's. Administrators may ask for another's."""
+    active = session.required(req)
+    return {"all_tenants": "1", "project_id": project} if project and project != active.project_id and active.admin else {}
 
 
 def name_and_description(req, row) -> list[Field]:

@@ -7,6 +7,7 @@ from dashboard import forms
 from dashboard.asks import do, get, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Source
+from dashboard.panels.fields import NONE_OF_ALL
 from dashboard.panels.routers import external
 from dashboard.texts import Text
 
@@ -64,7 +65,7 @@ PANEL = Panel(
     empty="There are no floating IPs yet. A floating IP makes an instance reachable from outside.")
 
 OF_ALL = dataclasses.replace(
-    PANEL, path="/admin/floating_ips", title="All floating IPs", menu="Admin", admin=True, create=None,
+    PANEL, path="/admin/floating_ips", title="All floating IPs", menu="Admin", admin=True, create=None, empty=NONE_OF_ALL,
     source=dataclasses.replace(PANEL.source, of_project=""),
     actions=PANEL.without("associate"),  # it offers the instances of the administrator's project
     columns=(PANEL.columns[0], Column("Project", "project_id", "project"), *PANEL.columns[1:]))

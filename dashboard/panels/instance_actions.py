@@ -8,7 +8,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Page, Row
-from dashboard.panels.fields import TARGET, edited, memory, pairs_field
+from dashboard.panels.fields import TARGET, edited, memory, of_project, pairs_field
 from dashboard.panels.networks import usable
 from dashboard.panels.security_groups import group_options
 from dashboard.texts import Text
@@ -44,16 +44,19 @@ def _console(verb: str):
     return run
 
 
+def _flavor(name: str, of: dict) -> Text:
+    return Text("{name}: {vcpus} VCPU, {ram} RAM, {disk} GiB disk", name=name, vcpus=of["vcpus"], ram=memory(of["ram"]),
+                disk=of["disk"])
+
+
 def flavor_options(flavors: list[dict]) -> forms.Options:
-    return [(f["id"], Text("{name}: {vcpus} VCPU, {ram} RAM, {disk} GiB disk", name=f["name"], vcpus=f["vcpus"],
-                           ram=memory(f["ram"]), disk=f["disk"]))
-            for f in sorted(flavors, key=lambda f: (f["ram"], f["vcpus"], f["name"]))]
+    return [(f["id"], _flavor(f["name"], f)) for f in sorted(flavors, key=lambda f: (f["ram"], f["vcpus"], f["name"]))]
 
 
 def _resize_fields(req, row):
     flavors = send(req, get("compute", path("/v2.1/flavors/detail"), "flavors"))
     own = row["flavor"].get("original_name")
-    return [Field("flavor", "New flavor", "choice", True, Text("The current flavor is {name}.", name=own),
+    return [Field("flavor", "New flavor", "choice", True, Text("The current flavor is {name}.", name=_flavor(own, row["flavor"])),
                   options=flavor_options([f for f in flavors if f["name"] != own]))]
 
 
@@ -79,8 +82,11 @@ def _rescue_fields(req, row):
 def _host_field(req, row) -> Field:
     found = send(req, get("compute", path("/v2.1/os-services", query={"binary": "nova-compute"}), "services", instead=[]))
     own = row.get("OS-EXT-SRV-ATTR:host")
-    return Field("host", "Host", "choice", blank="The scheduler chooses", options=[(s["host"], s["host"]) for s in found
-                                                                                 if s["host"] != own])
+    others = [s for s in found if s["host"] != own]
+    return Field("host", "Host", "choice", blank="The scheduler chooses", options=[(s["host"], s["host"]) for s in others],
+                 unfit={s["host"]: Text("down") if s["state"] != "up" else Text("disabled") for s in others
+                        if s["state"] != "up" or s["status"] != "enabled"},
+                 help=Text("Its host is {host}.", host=own) if own else "")
 
 
 def _rescue(req, id, values, row):
@@ -141,7 +147,8 @@ def _detach_interface(req, id, values, row):
 
 
 def _attach_volume_fields(req, row):
-    found = send(req, get("volume", path("/v3/volumes/detail", query={"limit": 1000, "status": "available"}), "volumes"))
+    found = send(req, get("volume", path("/v3/volumes/detail", query={
+        "limit": 1000, "status": "available", **of_project(req, row["tenant_id"])}), "volumes"))
     options = [(v["id"], f"{v['name'] or v['id']} ({v['size']} GiB)") for v in found]
     return [Field("volume", "Volume", "choice", True, options=options,
                   help="" if found else "There are no available volumes: create one first.")]
@@ -272,12 +279,16 @@ ACTIONS = (
     Action("start", "Start", _plain({"os-start": None}), when=_idle("SHUTOFF"), bulk=True, primary=True,
            done="{name} is being started."),
     Action("stop", "Shut off", _plain({"os-stop": None}), when=_idle("ACTIVE", "ERROR"), bulk=True,
+           ask="{name} is shut down, and what runs in it ends. Its disks and addresses stay.",
            done="{name} is being shut off."),
     Action("vnc", "Console", _console("vnc"), when=_RUNS, primary=True, opens=True),
     Action("serial", "Serial console", _console("serial"), when=_RUNS, opens=True),
     Action("confirm", "Confirm resize", _plain({"confirmResize": None}), when=_idle("VERIFY_RESIZE"), primary=True,
+           ask="{name} stays as it is now. What was kept to go back is deleted.",
            done="The resize of {name} is being confirmed."),
     Action("revert", "Revert resize", _plain({"revertResize": None}), when=_idle("VERIFY_RESIZE"), primary=True,
+           ask="{name} is stopped, and goes back to the flavor and the host that it had. What was written to its own disk since "
+               "then is lost.",
            done="The resize of {name} is being reverted."),
     Action("unpause", "Unpause", _plain({"unpause": None}), when=_idle("PAUSED"), primary=True, done="{name} is being unpaused."),
     Action("resume", "Resume", _plain({"resume": None}), when=_idle("SUSPENDED"), primary=True, done="{name} is being resumed."),
@@ -285,16 +296,20 @@ ACTIONS = (
            done="{name} is being unshelved."),
     Action("unrescue", "Unrescue", _plain({"unrescue": None}), when=_idle("RESCUE"), primary=True,
            done="{name} is being brought back from rescue."),
-    Action("reboot", "Reboot", _plain({"reboot": {"type": "SOFT"}}), when=_RUNS, bulk=True, done="{name} is being rebooted."),
+    Action("reboot", "Reboot", _plain({"reboot": {"type": "SOFT"}}), when=_RUNS, bulk=True,
+           ask="{name} is shut down and started again. What runs in it ends.", done="{name} is being rebooted."),
     Action("hard-reboot", "Hard reboot", _plain({"reboot": {"type": "HARD"}}), when=_idle(
         "ACTIVE", "SHUTOFF", "PAUSED", "SUSPENDED", "ERROR"), danger="danger",
         ask="{name} is switched off and on, as by its power button. Data that has not been written to its disks is lost."),
-    Action("pause", "Pause", _plain({"pause": None}), when=_RUNS, done="{name} is being paused."),
-    Action("suspend", "Suspend", _plain({"suspend": None}), when=_RUNS, done="{name} is being suspended."),
+    Action("pause", "Pause", _plain({"pause": None}), when=_RUNS, done="{name} is being paused.",
+           ask="{name} stands still until it is unpaused. Its memory stays in its host's memory."),
+    Action("suspend", "Suspend", _plain({"suspend": None}), when=_RUNS, done="{name} is being suspended.",
+           ask="{name} stands still until it is resumed. Its memory is kept on disk."),
     Action("shelve", "Shelve", _plain({"shelve": None}), when=_AT_REST,
            ask="{name} is stopped, and an image of it is kept until it is unshelved. Its memory is lost; its addresses and "
                "volumes stay."),
     Action("shelve-offload", "Remove from its host", _plain({"shelveOffload": None}), when=_idle("SHELVED"), admin=True,
+           ask="{name} gives up what it uses on its host, and is built from its image when it is unshelved.",
            done="{name} is being removed from its host."),
     Action("edit", "Edit", _edit, _edit_fields, when=_present, done="{name} was changed."),
     Action("metadata", "Edit metadata", _metadata, _metadata_fields, when=_present, done="The metadata was changed."),
@@ -322,7 +337,8 @@ ACTIONS = (
     Action("groups", "Edit security groups", _set_groups, _groups_fields, when=_alive, tab="groups",
            done="The security groups were changed."),
     Action("resize", "Resize", lambda req, id, values, row: _act(req, id, {"resize": {"flavorRef": values["flavor"]}}),
-           _resize_fields, when=_ON_OR_OFF, done="{name} is being resized. Confirm or revert it afterwards."),
+           _resize_fields, when=_ON_OR_OFF, done="{name} is being resized. Confirm or revert it afterwards.",
+           ask="{name} is stopped, gets the new flavor, and is started. Confirm or revert it afterwards."),
     Action("lock", "Lock", _lock, (Field("reason", "Reason"),), when=lambda row: not row["locked"], submit="Lock",
            done="{name} is locked."),
     Action("unlock", "Unlock", _plain({"unlock": None}), when=_is_locked, done="{name} is unlocked."),

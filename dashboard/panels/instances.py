@@ -8,7 +8,7 @@ from common.rest import path
 from dashboard import asks
 from dashboard.asks import get
 from dashboard.panel import Column, Filter, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import shown
+from dashboard.panels.fields import NONE_OF_ALL, shown
 from dashboard.panels.instance_actions import ACTIONS
 from dashboard.panels.launch import LAUNCH
 from dashboard.texts import Text
@@ -129,6 +129,7 @@ TABS = (
         ("Instance", (
             Column("ID", "id", "code"), Column("Description", "description"), Column("Status", "status", "status"),
             Column("Task", "OS-EXT-STS:task_state"), Column("Locked", "locked", "yes"), Column("Lock reason", "locked_reason"),
+            Column("Project", "tenant_id", "project"), Column("User", "user_id", "user"),
             Column("Availability zone", "OS-EXT-AZ:availability_zone"), Column("Created", "created", "time"),
             Column("Updated", "updated", "time"), Column("Host", lambda r: r.get("OS-EXT-SRV-ATTR:host")))),
         ("Hardware", (
@@ -195,7 +196,7 @@ PANEL = Panel(
     empty="There are no instances yet. Launching one takes a few seconds.")
 
 OF_ALL = dataclasses.replace(
-    PANEL, path="/admin/instances", title="All instances", menu="Admin", admin=True, create=None,
+    PANEL, path="/admin/instances", title="All instances", menu="Admin", admin=True, create=None, empty=NONE_OF_ALL,
     source=dataclasses.replace(PANEL.source, query={"all_tenants": "1"}),
     columns=(PANEL.columns[0], Column("Project", "tenant_id", "project", "project_id"),
              Column("Host", lambda r: r.get("OS-EXT-SRV-ATTR:host"), sort="host"),

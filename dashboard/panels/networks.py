@@ -8,7 +8,7 @@ from dashboard import forms, session
 from dashboard.asks import do, get, send, undo
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import TARGET, deletion
+from dashboard.panels.fields import NONE_OF_ALL, TARGET, deletion
 from dashboard.texts import Text
 
 
@@ -198,7 +198,7 @@ PANEL = Panel(
     empty="There are no networks yet. Instances reach each other through networks.")
 
 OF_ALL = dataclasses.replace(
-    PANEL, path="/admin/networks", title="All networks", menu="Admin", admin=True, create=None, owner="",
+    PANEL, path="/admin/networks", title="All networks", menu="Admin", admin=True, create=None, empty=NONE_OF_ALL, owner="",
     # What these make would belong to the administrator's project.
     actions=PANEL.without("subnet", "port"),
     columns=(PANEL.columns[0], Column("Project", "project_id", "project"), *PANEL.columns[1:]))

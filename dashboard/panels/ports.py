@@ -7,7 +7,7 @@ from dashboard import forms
 from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Panel, Row, Source, Tab
-from dashboard.panels.fields import deletion, link_names
+from dashboard.panels.fields import NONE_OF_ALL, deletion, link_names
 from dashboard.panels.networks import NAME, NAMED, PORT_COLUMNS, addresses
 from dashboard.panels.security_groups import group_options
 
@@ -66,6 +66,6 @@ PANEL = Panel(
     more=_more, status="status", empty="There are no ports yet. Each interface of an instance or a router is one.")
 
 OF_ALL = dataclasses.replace(
-    PANEL, path="/admin/ports", title="All ports", menu="Admin", admin=True, create=None,
+    PANEL, path="/admin/ports", title="All ports", menu="Admin", admin=True, create=None, empty=NONE_OF_ALL,
     source=dataclasses.replace(PANEL.source, of_project=""),
     columns=(PANEL.columns[0], Column("Project", "project_id", "project"), *PANEL.columns[1:]))

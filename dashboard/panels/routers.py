@@ -7,7 +7,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import TARGET, deletion
+from dashboard.panels.fields import NONE_OF_ALL, TARGET, deletion
 from dashboard.panels.networks import usable
 from dashboard.texts import Text
 
@@ -145,6 +145,6 @@ PANEL = Panel(
     empty="There are no routers yet. A router joins networks to each other and to the outside.")
 
 OF_ALL = dataclasses.replace(
-    PANEL, path="/admin/routers", title="All routers", menu="Admin", admin=True, create=None,
+    PANEL, path="/admin/routers", title="All routers", menu="Admin", admin=True, create=None, empty=NONE_OF_ALL,
     source=dataclasses.replace(PANEL.source, of_project=""),
     columns=(PANEL.columns[0], Column("Project", "project_id", "project"), *PANEL.columns[1:]))

@@ -8,7 +8,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import TARGET, deletion
+from dashboard.panels.fields import NONE_OF_ALL, TARGET, deletion
 from dashboard.texts import Text
 
 # name: (text, protocol, first port, last port)
@@ -150,6 +150,6 @@ PANEL = Panel(
     empty="There are no security groups yet. A security group says what may reach instances.")
 
 OF_ALL = dataclasses.replace(
-    PANEL, path="/admin/security_groups", title="All security groups", menu="Admin", admin=True, create=None,
+    PANEL, path="/admin/security_groups", title="All security groups", menu="Admin", admin=True, create=None, empty=NONE_OF_ALL,
     source=dataclasses.replace(PANEL.source, of_project=""),
     columns=(PANEL.columns[0], Column("Project", "project_id", "project"), *PANEL.columns[1:]))

@@ -7,7 +7,7 @@ from common.rest import path
 from dashboard.asks import do, get
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Filter, Panel, Row, Source, Tab
-from dashboard.panels.fields import deletion, link_names, shown
+from dashboard.panels.fields import NONE_OF_ALL, deletion, link_names, shown
 from dashboard.panels.volumes import CHANGING, SNAPSHOT_COLUMNS, is_in, launch
 
 
@@ -43,10 +43,12 @@ _SNAPSHOT_ACTIONS = (
         "snapshot": values}), _snapshot_edit_fields, done="{name} was changed."),
     Action("reset", "Reset status", _reset, (Field("status", "Status", "choice", True, options=tuple(
         (s, s) for s in ("available", "error"))),), admin=True, danger="danger",
-        ask="Only what the database says about {name} is changed.", done="The status was reset."),
+        ask="This changes only what the database says about {name}.", done="The status was reset."),
     deletion("volume", lambda id: path("/v3/snapshots/{id}", id), bulk=True,
              ask="{name} is deleted. Volumes that were made of it stay.", done="{name} is being deleted."),
 )
+
+_PROJECT = Column("Project", lambda r: r.get("os-extended-snapshot-attributes:project_id"), "project")
 
 PANEL = Panel(
     path="/project/snapshots", title="Snapshots", menu="Volumes",
@@ -57,7 +59,7 @@ PANEL = Panel(
     actions=_SNAPSHOT_ACTIONS, item=lambda req, id: get("volume", path("/v3/snapshots/{id}", id), "snapshot"),
     tabs=(Tab("overview", "Overview", facts=(("Snapshot", (
         Column("ID", "id", "code"), Column("Description", "description"), Column("Status", "status", "status"),
-        Column("Size", "size", "gib"), Column("Volume", "volume", "links"),
+        _PROJECT, Column("Size", "size", "gib"), Column("Volume", "volume", "links"),
         Column("Created", "created_at", "time"),
         Column("Metadata", lambda r: shown(r["metadata"]), "lines"))),)),),
     more=_named({}), status="status", busy=lambda row: row["status"] in CHANGING,
@@ -66,6 +68,4 @@ PANEL = Panel(
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/snapshots", title="All snapshots", menu="Admin", admin=True,
     source=dataclasses.replace(PANEL.source, query={"all_tenants": "1"}), actions=PANEL.without("volume", "launch"),
-    more=_named({"all_tenants": "1"}),
-    columns=(PANEL.columns[0], Column("Project", lambda r: r.get("os-extended-snapshot-attributes:project_id"), "project"),
-             *PANEL.columns[1:]))
+    more=_named({"all_tenants": "1"}), empty=NONE_OF_ALL, columns=(PANEL.columns[0], _PROJECT, *PANEL.columns[1:]))

@@ -9,22 +9,31 @@ from dashboard import forms
 from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Filter, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import deletion, edited, pairs_field, shown
+from dashboard.panels.fields import NONE_OF_ALL, deletion, edited, of_project, pairs_field, shown
 from dashboard.texts import Text
 
 _STATUSES = ("available", "in-use", "creating", "deleting", "error", "reserved", "maintenance")
 CHANGING = ("creating", "deleting", "attaching", "detaching", "extending", "downloading", "uploading", "reserved")
 
 
-def _more(req, rows: list[Row]) -> None:
-    """The names of the instances that volumes are attached to."""
-    if any(row["attachments"] for row in rows):
-        found = send(req, get("compute", path("/v2.1/servers", query={"limit": 1000}), "servers", instead=[]))
-        names = {s["id"]: s["name"] for s in found}
-        for row in rows:
-            row["instances"] = [(f"/project/instances/{a['server_id']}/",
-                                 f"{names.get(a['server_id'], a['server_id'])} ({a['device']})")
-                                for a in row["attachments"]]
+def _project(row: Row) -> str | None:
+    return row.get("os-vol-tenant-attr:tenant_id")
+
+
+def _servers(req, query: dict, **more) -> list[Row]:
+    return send(req, get("compute", path("/v2.1/servers", query={"limit": 1000, **query}), "servers", **more))
+
+
+def _named(query: dict):
+    def more(req, rows: list[Row]) -> None:
+        """The names of the instances that volumes are attached to."""
+        if any(row["attachments"] for row in rows):
+            names = {s["id"]: s["name"] for s in _servers(req, query, instead=[])}
+            for row in rows:
+                row["instances"] = [(f"/project/instances/{a['server_id']}/",
+                                     f"{names.get(a['server_id'], a['server_id'])} ({a['device']})")
+                                    for a in row["attachments"]]
+    return more
 
 
 def _act(req, id: str, body: dict) -> None:
@@ -97,7 +106,7 @@ def _snapshot(req, id, values, row):
 
 
 def _attach_fields(req, row):
-    found = send(req, get("compute", path("/v2.1/servers", query={"limit": 1000}), "servers"))
+    found = _servers(req, of_project(req, _project(row)))
     return [Field("server_id", "Instance", "choice", True, options=forms.named(found),
                   help="" if found else "There are no instances yet.")]
 
@@ -108,8 +117,7 @@ def _attach(req, id, values, row):
 
 
 def _detach_fields(req, row):
-    names = {s["id"]: s["name"] for s in send(req, get("compute", path("/v2.1/servers", query={"limit": 1000}), "servers",
-                                                       instead=[]))}
+    names = {s["id"]: s["name"] for s in _servers(req, of_project(req, _project(row)), instead=[])}
     attached = [a["server_id"] for a in row["attachments"]]
     return [Field("server_id", "Instance", "choice", True, options=[(id, names.get(id, id)) for id in attached])]
 
@@ -171,8 +179,8 @@ ACTIONS = (
 
 _FACTS = (("Volume", (
     Column("ID", "id", "code"), Column("Description", "description"), Column("Status", "status", "status"),
-    Column("Size", "size", "gib"),
-    Column("Type", "volume_type"), Column("Bootable", lambda r: r["bootable"] == "true", "yes"),
+    Column("Project", _project, "project"), Column("Size", "size", "gib"), Column("Type", "volume_type"),
+    Column("Bootable", lambda r: r["bootable"] == "true", "yes"),
     Column("Shareable", "multiattach", "yes"), Column("Encrypted", "encrypted", "yes"),
     Column("Attached to", lambda r: r.get("instances"), "links"), Column("Availability zone", "availability_zone"),
     Column("Created", "created_at", "time"), Column("Source volume", "source_volid", "code"),
@@ -200,7 +208,7 @@ PANEL = Panel(
                       f"/project/snapshots/{s['id']}/", s["name"] or s["id"])], "links"), *SNAPSHOT_COLUMNS[1:]),
                       "This volume has no snapshots. Create one to keep its data as it is now.",
                   add=("snapshot",)),))),
-    create=Create("Create volume", _create_fields, _create), more=_more, status="status",
+    create=Create("Create volume", _create_fields, _create), more=_named({}), status="status",
     busy=lambda row: row["status"] in CHANGING,
     empty="There are no volumes yet. A volume is a disk that outlives the instances that use it.")
 
@@ -208,6 +216,7 @@ OF_ALL = dataclasses.replace(
     PANEL, path="/admin/volumes", title="All volumes", menu="Admin", admin=True, create=None,
     actions=PANEL.without("launch"),  # it would be an instance of the administrator's project
     source=dataclasses.replace(PANEL.source, query={"all_tenants": "1"}),
-    columns=(PANEL.columns[0], Column("Project", lambda r: r.get("os-vol-tenant-attr:tenant_id"), "project"),
+    more=_named({"all_tenants": "1"}), empty=NONE_OF_ALL,
+    columns=(PANEL.columns[0], Column("Project", _project, "project"),
              Column("Host", lambda r: r.get("os-vol-host-attr:host")),
              *(c for c in PANEL.columns[1:] if c.title not in ("Zone", "Bootable"))))

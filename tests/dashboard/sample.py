@@ -262,7 +262,8 @@ LISTS: dict[str, tuple[str, str, typing.Callable[[int], Row]]] = {
     "/v3/volumes(/detail)?": ("volumes", "volume", volume),
     "/v3/snapshots(/detail)?": ("snapshots", "snapshot", lambda n: _named(
         "snapshot", n, "before-upgrade", status=_cycle(n, "available", "creating"), size=20, volume_id=uid("volume", 0),
-        created_at=_moment(n), updated_at=_moment(n), metadata={}, user_id="e" * 32)),
+        created_at=_moment(n), updated_at=_moment(n), metadata={}, user_id="e" * 32) | {
+            "os-extended-snapshot-attributes:project_id": _own(n)}),
     "/v3/types/[^/]+/os-volume-type-access": ("volume_type_access", "", lambda n: {"project_id": _own(n)}),
     "/v2/metadefs/namespaces": ("namespaces", "", _namespace),
     "/v2/metadefs/resource_types": ("resource_types", "", lambda n: {"name": f"OS::Nova::Thing{n}"}),

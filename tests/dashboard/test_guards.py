@@ -156,6 +156,17 @@ def test_a_quota_of_memory_is_changed_in_gib():
         assert dashboard.apis.changes()[-1].body == {"quota_set": {"ram": mib}}
 
 
+def test_a_protocol_keeps_its_mapping_unless_another_is_chosen():
+    where = "/v3/OS-FEDERATION/identity_providers/company"
+    dashboard = Dashboard({
+        f"GET {where}": {"identity_provider": {"id": "company", "enabled": True}},
+        f"GET {where}/protocols": {"protocols": [{"id": "openid", "mapping_id": "staff"}]},
+        f"GET {where}/protocols/openid": {"protocol": {"id": "openid", "mapping_id": "staff"}},
+        "GET /v3/OS-FEDERATION/mappings": {"mappings": [{"id": "guests"}, {"id": "staff"}]}})
+    where = "/identity/providers/company/edit-protocol/"
+    assert Forms(dashboard.send(f"{where}?target=openid").text).forms[where]["mapping"] == "staff"
+
+
 # Links of other sites
 
 

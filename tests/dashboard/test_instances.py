@@ -75,7 +75,7 @@ def test_an_instance_from_launch_to_delete(cloud, browser):
     for verb, page in (("vnc", "/vnc_auto.html?path=%3Ftoken%3D"), ("serial", "/serial.html?token=")):
         assert f"http://127.0.0.1:{6080 + cloud.offset}{page}" in browser.open(own + "/").press(f"{own}/{verb}/").text
     assert browser.open(own + "/spice/").status == 404
-    browser.open(LIST).press(own + "/stop/")
+    browser.do(own + "/stop/")
     until(browser, name, "SHUTOFF")
     browser.press(own + "/start/")
     until(browser, name, "ACTIVE")
@@ -110,7 +110,7 @@ def test_a_resize_is_confirmed_or_reverted(cloud, browser, server):
         assert len(offered) == len(flavors) - 1, "all but its own"
         browser.post(own + "/resize/", flavor=offered[0])
         until(browser, "shared", "VERIFY_RESIZE")
-        browser.press(f"{own}/{verb}/")
+        browser.do(f"{own}/{verb}/")
         until(browser, "shared", "ACTIVE")
 
 

@@ -34,13 +34,13 @@ def test_a_list_has_no_long_menus_but_leads_to_them():
 def test_a_script_gets_the_entries_alone():
     text = dashboard().send(f"{LIST}/actions/", **{"HX-Request": "true"}).text
     assert "<html" not in text and "<h1" not in text
-    assert f'href="{LIST}/rebuild/"' in text and f'formaction="{LIST}/pause/"' in text
+    assert f'href="{LIST}/rebuild/"' in text and f'href="{LIST}/pause/"' in text
     assert f"{LIST}/vnc/" not in text, "a button of the list already"
 
 
 def test_without_a_script_they_are_a_page():
     text = dashboard().send(f"{LIST}/actions/").text
-    assert "<h1>web</h1>" in text and f'formaction="{LIST}/pause/"' in text and f'formaction="{LIST}/vnc/"' in text
+    assert "<h1>web</h1>" in text and f'href="{LIST}/pause/"' in text and f'formaction="{LIST}/vnc/"' in text
 
 
 def test_a_menu_has_what_the_state_allows_now():
@@ -97,3 +97,13 @@ def test_a_dialog_of_a_row_shows_the_row(panel):
                         shown.send(re.sub("/[^/]*/[?]target=.*", f"/?tab={tab.name}", path)).text)[1]
         assert f"{table.columns[0].title} {words(row.partition('</td>')[0])}" in facts, verb
         assert "<dl>" not in shown.send(re.sub("=.*", "=gone", path)).text
+
+
+# What is done at once, when its button is pressed: it only begins what had ended, or opens or fetches something.
+_AT_ONCE = {"start", "vnc", "serial", "unpause", "resume", "unshelve", "unrescue", "unlock", "restore", "reactivate", "launch",
+            "ec2rc", "enable", "up"}
+
+
+def test_what_ends_or_loses_something_is_asked_first():
+    found = {action.verb for panel in PANELS for action in panel.actions if not action.dialog}
+    assert found <= _AT_ONCE

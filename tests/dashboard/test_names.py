@@ -11,7 +11,7 @@ from dashboard.panels import PANELS
 from tests.dashboard.apis import OTHER, PROJECT, Dashboard
 from tests.dashboard.sample import SampleDashboard, first
 
-VOLUMES = [{"id": f"{n:036}", "name": f"v{n}", "size": 1, "status": "available", "attachments": [], "bootable": "false",
+VOLUMES = [{"id": f"{n:032x}", "name": f"v{n}", "size": 1, "status": "available", "attachments": [], "bootable": "false",
             "volume_type": "a", "created_at": "2026-11-28T11:00:00Z", "os-vol-tenant-attr:tenant_id": project}
            for n, project in enumerate((PROJECT, OTHER, "c" * 32))]
 
@@ -48,6 +48,16 @@ def test_administrators_see_names_and_what_is_gone_keeps_its_id():
     answers["GET /v3/projects"] = errors.ServiceUnavailable()
     text = Dashboard(answers).send("/admin/volumes/").text
     assert f"{OTHER}</code>" in text and "of-eve</a>" in text
+
+
+def test_administrators_are_offered_what_the_project_has():
+    """Not what their own has: that cannot be attached to it."""
+    volume = VOLUMES[1] | {"description": "", "metadata": {}, "attachments": [{"server_id": "s", "device": "/dev/vdb"}]}
+    servers = {"servers": [{"id": "s", "name": "of-bob"}]}
+    shown = Dashboard({f"GET /v3/volumes/{volume['id']}": {"volume": volume},
+                       "GET /v2.1/servers": lambda query: servers if query.get("project_id") == OTHER else {"servers": []}})
+    for verb in ("attach", "detach"):
+        assert ">of-bob</option>" in shown.send(f"/admin/volumes/{volume['id']}/{verb}/").text
 
 
 def test_members_see_the_names_of_their_own_projects():

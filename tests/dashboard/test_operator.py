@@ -61,7 +61,7 @@ def test_instances_are_moved_between_hosts(cloud, browser):
         browser.do(f"{own}/{verb}/", host=there)
         if confirmed:
             settled(cloud, server, "VERIFY_RESIZE")
-            browser.open(LIST).press(f"{own}/confirm/")
+            browser.do(f"{own}/confirm/")
         assert settled(cloud, server, "ACTIVE")["OS-EXT-SRV-ATTR:host"] == there, verb
     assert browser.open("/admin/migrations/").row("live-migration")
     assert not browser.open("/admin/migrations/?migration_type=resize").row("live-migration")

@@ -444,7 +444,9 @@ def test_changes_in_the_picture_of_the_topology(cloud, browser):
     attached = admin.call("compute", "GET", f"/servers/{server}/os-interface")["interfaceAttachments"]
     assert [a["net_id"] for a in attached] == [network]
     own = f"{picture}instances/{server}/"
-    browser.open(own).press(f"/project/instances/{server}/stop/")
+    stop = f"/project/instances/{server}/stop/?back=topology"
+    assert stop in browser.open(own).text
+    browser.do(stop)
     assert browser.path == picture and "is being shut off" in browser.words()
     browser.do(f"/project/instances/{server}/delete/?back=topology")
     wait_for(lambda: not browser.open(picture).row("drawn-one"), 20, what="the instance to go")

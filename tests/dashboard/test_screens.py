@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from dashboard.panels import PANELS
 from tests.dashboard.sample import first
 from tests.dashboard.screens import CHROMIUM, MOST_SHIFT, Screens, View, screens, views
 
@@ -110,6 +111,22 @@ def test_the_entry_of_the_page_is_in_sight_in_a_long_menu(shown: Screens):
 
 
 @needs_chromium
+def test_every_tab_is_in_sight(shown: Screens):
+    """The open one is, so that one knows where one is, and the others, so that one knows that they are there."""
+    for width in (360, 768):
+        page = shown.open(View(f"/project/instances/{first(PANELS[0])}/?tab=actions"), width)
+        assert page.evaluate("""() => [...document.querySelectorAll(".tabs a")].filter(
+            (tab) => tab.getBoundingClientRect().right > innerWidth).map((tab) => tab.textContent)""") == [], width
+
+
+@needs_chromium
+def test_a_card_that_begins_with_an_amount_says_of_what(shown: Screens):
+    page = shown.open(View(f"/project/instances/{first(PANELS[0])}/?tab=metrics"), 360)
+    assert page.evaluate("""() => getComputedStyle(document.querySelector("td.first:has(.whole)"), "::before").content""") != (
+        "none")
+
+
+@needs_chromium
 def test_the_box_of_a_card_is_in_its_corner(shown: Screens):
     for path in ("/project/key_pairs/", "/admin/images/"):  # few columns, and many
         page = shown.open(View(path), 768)
@@ -144,7 +161,6 @@ def test_colours_are_tokens():
 
 
 def test_the_sample_has_every_panel():
-    from dashboard.panels import PANELS
     for panel in PANELS:
         assert first(panel)
 
