@@ -45,7 +45,7 @@ class Field:
 
     :param kind: text, area, number, memory (MiB, typed in GiB), choice, many, check, password, hidden
     :param options: of a choice, or of many. A tuple has texts of ours, which are translated; a list has names that others chose
-    :param blank: the text of the empty choice; None: there is none
+    :param blank: the text of the empty choice, where nothing is a choice too; None: see ``nothing``
     :param low, high: bounds of a number, or of memory in MiB, both included. Memory whose ``low`` is -1 may be -1: unlimited
     :param section: the heading above it, if it begins a section
     :param preset: whether a link to the form may give its value. Any site can have such links, so never what a user must decide.
@@ -80,6 +80,17 @@ class Field:
         mark(self, "label", "help", "section", "blank")
         if isinstance(self.options, tuple):
             object.__setattr__(self, "options", tuple((value, Text(text)) for value, text in self.options))
+
+    @property
+    def nothing(self) -> str | None:
+        """The text of the empty choice; None: there is none. What others made has one unless it is chosen already, so that nobody
+        acts on the first of a list without having seen it, and so that an empty list says that it is."""
+        if self.blank is not None or self.kind != "choice" or isinstance(self.options, tuple):
+            return self.blank
+        if not self.options:
+            return Text("There are none yet")
+        chosen = str(self.initial) in (value for value, _ in self.options) or self.required and len(self.options) == 1
+        return None if chosen else Text("Choose one")
 
     def read(self, given: Fields):
         """The value that was typed: a text, an int or None, a bool, or a list of texts.

@@ -147,7 +147,8 @@ class Pages:
             # The cookie stays: the browser may have got a new one since it sent this request, from another tab.
             return redirect(req, f"/auth/login/{later}")
         return render(req, "error.html", status=error.status, text=error.public, code=error.status,
-                      request_id=req.ctx.request_id, around=menu.around(req.path))
+                      request_id=req.ctx.request_id, around=menu.around(req.path),
+                      again=req.method == "GET" and error.status >= 500)
 
 
 filter_factory = service_filter(Pages)

@@ -10,7 +10,7 @@ from dashboard.panels.quotas import COMPUTE, NETWORK, VOLUME, kind_of
 from dashboard.texts import Text
 from dashboard.throttle import TooMany, slow_down
 
-_PASSWORD = (Field("old_password", "Present password", "password", True), Field("password", "New password", "password", True),
+_PASSWORD = (Field("old_password", "Current password", "password", True), Field("password", "New password", "password", True),
              Field("password_again", "Repeat the new password", "password", True))
 
 

@@ -67,6 +67,8 @@ def _created(made: Row) -> webob.Response:
 def _create_for(req, user: str, values: dict) -> Row:
     body = {"user_id": user, "type": values["type"]}
     if values["type"] == "ec2":
+        if not values["project"]:
+            raise forms.Refused({"project": "Choose one."})
         body |= {"project_id": values["project"], "blob": json.dumps({
             "access": secrets.token_hex(16), "secret": secrets.token_hex(16)})}
     else:

@@ -59,6 +59,11 @@ def link_names(req, rows: list[Row], named: Ask, *, key: str, member: str, pages
         row[member] = [(f"{pages}/{row[key]}/", names.get(row[key]) or row[key])]
 
 
+def sized(rows: typing.Iterable[Row]) -> forms.Options:
+    """The options of a choice among volumes or snapshots: by name, with the size."""
+    return forms.named({**row, "name": f"{row['name'] or row['id']} ({row['size']} GiB)"} for row in rows)
+
+
 def shown(values: dict) -> list[str]:
     """A dictionary as lines of a cell."""
     return [f"{k} = {v}" for k, v in sorted(values.items())]

@@ -8,8 +8,8 @@ from dashboard import forms
 from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Page, Row
-from dashboard.panels.fields import TARGET, edited, memory, of_project, pairs_field
-from dashboard.panels.networks import usable
+from dashboard.panels.fields import TARGET, edited, memory, of_project, pairs_field, sized
+from dashboard.panels.networks import port_options, usable
 from dashboard.panels.security_groups import group_options
 from dashboard.texts import Text
 
@@ -127,9 +127,9 @@ def _tags(req, id, values, row):
 def _attach_interface_fields(req, row):
     found = together(req, networks=get("network", path("/v2.0/networks"), "networks"),
                      ports=get("network", path("/v2.0/ports", query={"device_id": ""}), "ports"))
-    return [Field("network", "Network", "choice", blank="–", options=forms.named(usable(found["networks"], row["tenant_id"]))),
+    return [Field("network", "Network", "choice", options=forms.named(usable(found["networks"], row["tenant_id"]))),
             Field("port", "Port", "choice", blank="A new one", help="An existing port, instead of a network.",
-                  options=forms.named(p for p in found["ports"] if p["project_id"] == row["tenant_id"])),
+                  options=port_options(p for p in found["ports"] if p["project_id"] == row["tenant_id"])),
             Field("fixed_ip", "Fixed IP address", help="Leave empty for any address of the network.")]
 
 
@@ -149,8 +149,7 @@ def _detach_interface(req, id, values, row):
 def _attach_volume_fields(req, row):
     found = send(req, get("volume", path("/v3/volumes/detail", query={
         "limit": 1000, "status": "available", **of_project(req, row["tenant_id"])}), "volumes"))
-    options = [(v["id"], f"{v['name'] or v['id']} ({v['size']} GiB)") for v in found]
-    return [Field("volume", "Volume", "choice", True, options=options,
+    return [Field("volume", "Volume", "choice", True, options=sized(found),
                   help="" if found else "There are no available volumes: create one first.")]
 
 
@@ -340,6 +339,7 @@ ACTIONS = (
            _resize_fields, when=_ON_OR_OFF, done="{name} is being resized. Confirm or revert it afterwards.",
            ask="{name} is stopped, gets the new flavor, and is started. Confirm or revert it afterwards."),
     Action("lock", "Lock", _lock, (Field("reason", "Reason"),), when=lambda row: not row["locked"], submit="Lock",
+           ask="{name} cannot be changed or deleted until it is unlocked.",
            done="{name} is locked."),
     Action("unlock", "Unlock", _plain({"unlock": None}), when=_is_locked, done="{name} is unlocked."),
     Action("password", "Change password", _password, _PASSWORD, when=_RUNS, done="The password was changed."),

@@ -33,8 +33,18 @@ def _image(row: Row) -> str:
     return row.get("image_name") or (row["image"] or {}).get("id") or Text("a volume")
 
 
+def _name_groups(req, rows: list[Row]) -> None:
+    """The names of server groups, of which the API tells the ids, and only for one instance."""
+    if any(row.get("server_groups") for row in rows):
+        found = asks.send(req, get("compute", path("/v2.1/os-server-groups"), "server_groups", instead=[]))
+        names = {group["id"]: group["name"] for group in found}
+        for row in rows:
+            row["server_groups"] = [names.get(id, id) for id in row.get("server_groups") or ()]
+
+
 def _more(req, rows: list[Row]) -> None:
-    """The names of images, for rows of any number."""
+    """The names of images, for rows of any number, and of server groups."""
+    _name_groups(req, rows)
     ids = sorted({row["image"]["id"] for row in rows if row["image"]})
     if not ids:
         return
@@ -67,7 +77,8 @@ def _ports(found: dict, row: Row) -> list[Row]:
     public: dict[str, list[str]] = {}
     for ip in found["floating"]:
         public.setdefault(ip["port_id"], []).append(ip["floating_ip_address"])
-    return [{**port, "network": names.get(port["network_id"], port["network_id"]), "floating": public.get(port["id"], [])}
+    return [{**port, "floating": public.get(port["id"], []), "network": [
+        (f"/project/networks/{port['network_id']}/", names.get(port["network_id"]) or port["network_id"])]}
             for port in found["ports"]]
 
 
@@ -142,7 +153,8 @@ TABS = (
     Tab("log", "Log", _log, template="log.html"),
     Tab("interfaces", "Interfaces", _interfaces, tables=(Table(
         "Interfaces", _ports, (
-            Column("Network", "network"), Column("IP addresses", lambda p: [ip["ip_address"] for ip in p["fixed_ips"]], "lines"),
+            Column("Network", "network", "links"),
+            Column("IP addresses", lambda p: [ip["ip_address"] for ip in p["fixed_ips"]], "lines"),
             Column("Floating IPs", "floating", "lines"), Column("MAC address", "mac_address", "code"),
             Column("Status", "status", "status"), Column("Port", "id", "code")),
         "This instance has no interfaces. Attach one to give it a network.", actions=("port-groups", "detach-interface"),
@@ -154,12 +166,13 @@ TABS = (
         actions=("detach-volume",), add=("attach-volume",)),)),
     Tab("groups", "Security groups", _groups, tables=(
         Table("Security groups", lambda found, row: found["groups"], (
-            Column("Name", "name"), Column("Description", "description")),
+            Column("Name", lambda g: [(f"/project/security_groups/{g['id']}/", g["name"])], "links"),
+            Column("Description", "description")),
             "This instance has no security groups. Choose some, so that it can be reached.", add=("groups",)),
         Table("Rules", _rules, (Column("Group", "group_name"), *_RULES),
               "There are no rules, so nothing reaches the instance. Add some to one of its security groups."))),
     Tab("metrics", "Metrics", _metrics, tables=(
-        Table("Memory and time", _totals, (Column("Runs for", "uptime", "duration"), Column("VCPUs", "cpus"), Column(
+        Table("Memory and time", _totals, (Column("Uptime", "uptime", "duration"), Column("VCPUs", "cpus"), Column(
             "RAM", "maximum", "mib"), Column("RAM that the host gave", "used", "mib")),
             "It does not tell how much memory it uses. Reload the page in a moment.", target="uptime"),
         Table("Processors", _each("cpu_details"), (Column(
@@ -173,8 +186,8 @@ TABS = (
             "It has no disks. Attach a volume to give it one.", target="number"),
         Table("Network", _each("nic_details"), (
             Column("Interface", lambda nic: nic["mac_address"] or nic["number"]), Column("Received", "rx_octets", "size"),
-            Column("Packets received", "rx_packets"), Column("Dropped", "rx_drop"), Column("Sent", "tx_octets", "size"),
-            Column("Packets sent", "tx_packets"), Column("Not sent", "tx_drop")),
+            Column("Packets received", "rx_packets"), Column("Dropped when receiving", "rx_drop"),
+            Column("Sent", "tx_octets", "size"), Column("Packets sent", "tx_packets"), Column("Dropped when sending", "tx_drop")),
             "It has no interfaces. Attach one to give it a network.", target="number")),
         empty="There are no metrics. Only instances that run have some, and only administrators see them unless this cloud's "
               "policy says otherwise."),

@@ -11,10 +11,10 @@ from dashboard.asks import Ask, do, get, together, undo
 from dashboard.forms import Field
 from dashboard.panel import Create, Page, Partly, Row
 from dashboard.panels import launch_text, reach
-from dashboard.panels.fields import memory
+from dashboard.panels.fields import memory, sized
 from dashboard.panels.instance_actions import flavor_options
 from dashboard.panels.launch_request import NEW_KEY, USER_DATA_BYTES, body
-from dashboard.panels.networks import usable
+from dashboard.panels.networks import port_options, usable
 from dashboard.texts import Text
 
 _SOURCES = (("image", "Image"), ("new-volume", "Image, copied to a new volume"), ("volume", "Volume"),
@@ -97,7 +97,7 @@ def _flavor(req, found: dict, image: Row | None, source: str) -> Field:
     fitting = [id for id, _ in options if id not in unfit]
     return Field("flavor", "Flavor", "choice", True, section="Hardware", options=options, unfit=unfit,
                  initial=before if before in fitting else next(iter(fitting), ""),
-                 help="" if fitting or not options else "No flavor fits.")
+                 help="" if fitting or not options else "No flavor fits: the list says why.")
 
 
 def _first_network(req, networks: list[Row]) -> list[str]:
@@ -121,18 +121,18 @@ def _fields(req) -> list[Field]:
         Field("zone", "Availability zone", "choice", blank="Any", options=[
             (z["zoneName"], z["zoneName"]) for z in found["zones"] if z["zoneState"]["available"]]),
         Field("source", "Boot from", "choice", True, section="Source", options=_SOURCES, initial=source, refreshes=_FITS),
-        Field("image", "Image", "choice", options=options, blank=None if images else "There are no images yet", preset=True,
+        Field("image", "Image", "choice", options=options, initial=chosen, preset=True,
               refreshes=_FITS, when="source=image,new-volume"),
-        Field("volume", "Volume", "choice", blank="–", options=forms.named(found["volumes"]), preset=True,
+        Field("volume", "Volume", "choice", options=sized(found["volumes"]), preset=True,
               when="source=volume"),
-        Field("snapshot", "Volume snapshot", "choice", blank="–", options=forms.named(found["snapshots"]), preset=True,
+        Field("snapshot", "Volume snapshot", "choice", options=sized(found["snapshots"]), preset=True,
               when="source=snapshot"),
         Field("volume_gb", "Size of the new volume in GiB", "number", low=1, high=100000, when="source=new-volume,snapshot"),
         Field("delete_volume", "Delete the volume with the instance", "check", when="source=new-volume,volume,snapshot"),
         _flavor(req, found, image, source),
         Field("networks", "Networks", "many", section="Network", options=forms.named(networks),
               initial=_first_network(req, networks), help="None: the project's network, if it has only one."),
-        Field("ports", "Ports", "many", options=forms.named(found["ports"])),
+        Field("ports", "Ports", "many", options=port_options(found["ports"])),
         *_access(req, found),
         Field("user_data", "User data", "area", section="Configuration", folded=True, rows=6, max_length=USER_DATA_BYTES,
               placeholder="#cloud-config",

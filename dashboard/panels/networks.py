@@ -1,6 +1,7 @@
 """Networks with their subnets."""
 
 import dataclasses
+import typing
 
 from common import errors
 from common.rest import path
@@ -166,6 +167,11 @@ def _ports(req, id: str):
 
 def addresses(port: Row) -> list[str]:
     return [ip["ip_address"] for ip in port["fixed_ips"]]
+
+
+def port_options(ports: typing.Iterable[Row]) -> forms.Options:
+    """The options of a choice among ports: by name, with the addresses, by which most are known."""
+    return forms.named({**port, "name": ": ".join(filter(None, [port["name"], ", ".join(addresses(port))]))} for port in ports)
 
 
 PORT_COLUMNS = (Column("IP addresses", addresses, "lines"), Column("MAC address", "mac_address", "code"),

@@ -8,7 +8,7 @@ from dashboard.texts import Text
 
 COMPUTE = {"instances": "Instances", "cores": "VCPUs", "ram": "RAM in GiB", "key_pairs": "Key pairs",
            "server_groups": "Server groups",
-           "server_group_members": "Members of a server group", "metadata_items": "Metadata of an instance"}
+           "server_group_members": "Members of a server group", "metadata_items": "Metadata items of an instance"}
 VOLUME = {"volumes": "Volumes", "gigabytes": "Volume storage in GiB", "snapshots": "Snapshots",
           "per_volume_gigabytes": "Size of one volume in GiB"}
 NETWORK = {"network": "Networks", "subnet": "Subnets", "port": "Ports", "router": "Routers", "floatingip": "Floating IPs",

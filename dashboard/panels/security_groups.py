@@ -43,7 +43,7 @@ def _rule_fields(req, row):
             ("any", "Anywhere"), ("me", Text("My address ({address})", address=mine)), ("cidr", "An address range"), ("group",
                 "A security group"))),
         Field("cidr", "Address range", placeholder="192.0.2.0/24", when="remote=cidr"),
-        Field("group", "Security group", "choice", blank="–", options=forms.named(groups), when="remote=group"),
+        Field("group", "Security group", "choice", options=forms.named(groups), when="remote=group"),
         Field("ethertype", "IP version", "choice", True, options=(("IPv4", "IPv4"), ("IPv6", "IPv6")),
               initial="IPv6" if ":" in mine else "IPv4"),
         Field("protocol", "Protocol", placeholder="tcp", help="A name or a number.", when="service=custom"),

@@ -9,7 +9,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Filter, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import NONE_OF_ALL, deletion, edited, of_project, pairs_field, shown
+from dashboard.panels.fields import NONE_OF_ALL, deletion, edited, of_project, pairs_field, shown, sized
 from dashboard.texts import Text
 
 _STATUSES = ("available", "in-use", "creating", "deleting", "error", "reserved", "maintenance")
@@ -45,17 +45,17 @@ def _create_fields(req):
         req, types=get("volume", path("/v3/types"), "volume_types"),
         images=get("image", path("/v2/images", query={"status": "active", "limit": 1000}), "images", instead=[]),
         snapshots=get("volume", path("/v3/snapshots", query={"status": "available", "limit": 1000}), "snapshots"),
-        volumes=get("volume", path("/v3/volumes", query={"limit": 1000}), "volumes"),
+        volumes=get("volume", path("/v3/volumes/detail", query={"limit": 1000}), "volumes"),
         zones=get("volume", path("/v3/os-availability-zone"), "availabilityZoneInfo"))
     return [Field("name", "Name"), Field("description", "Description"),
             Field("size", "Size in GiB", "number", low=1, high=100000, initial=1, help="Leave empty for the size of its source."),
             Field("source", "Source", "choice", options=(
                 ("", "None: an empty volume"), ("image", "Image"), ("snapshot", "Snapshot"), ("volume", "Volume")),
                 initial="image" if req.GET.get("image") else ""),
-            Field("image", "Image", "choice", blank="–", options=forms.named(found["images"]), preset=True,
+            Field("image", "Image", "choice", options=forms.named(found["images"]), preset=True,
                   when="source=image"),
-            Field("snapshot", "Snapshot", "choice", blank="–", options=forms.named(found["snapshots"]), when="source=snapshot"),
-            Field("volume", "Volume", "choice", blank="–", options=forms.named(found["volumes"]), when="source=volume"),
+            Field("snapshot", "Snapshot", "choice", options=sized(found["snapshots"]), when="source=snapshot"),
+            Field("volume", "Volume", "choice", options=sized(found["volumes"]), when="source=volume"),
             Field("type", "Type", "choice", blank="The default", options=[(t["name"], t["name"]) for t in found["types"]]),
             Field("zone", "Availability zone", "choice", blank="Any",
                   options=[(z["zoneName"], z["zoneName"]) for z in found["zones"]])]

@@ -23,6 +23,7 @@ async () => {
     if (e.matches("table") && !scrolls(e) && box.width > room.width + 24) found.push(`wider than its place: ${named(e)}`);
     // Text that is cut off must be found elsewhere: in its title.
     const cut = e.scrollWidth > e.clientWidth + 1 && style.overflowX === "hidden" && style.display !== "inline" && e.clientWidth;
+    if (e.matches(".options, .names, .menu ul, dialog") && e.scrollWidth > e.clientWidth + 1) found.push(`scrolls sideways: ${named(e)}`);
     if (cut && !e.closest("[title]") && !e.matches("input, textarea, select")) found.push(`cut off: ${named(e)}`);
     if (e.matches("td.first > a, td.first > span, h1 > span, h3 > a, .names a") && box.height > 5 * parseFloat(style.lineHeight)) found.push(`too many lines: ${named(e)}`);
     // WCAG 2.2, 2.5.8: 24 by 24 px, except links in a text.

@@ -45,7 +45,7 @@ def server(n: int) -> Row:
     row = _named(
         "server", n, "web", status=status, tenant_id=_own(0), user_id="e" * 32, created=_moment(n), updated=_moment(n),
         metadata={"role": "web"}, tags=["production"], locked=False, locked_reason=None, key_name="laptop", progress=0,
-        server_groups=[], addresses={"private": [
+        server_groups=[uid("server_group", 0)], addresses={"private": [
             {"addr": f"10.0.{n // 250}.{n % 250 + 4}", "version": 4, "OS-EXT-IPS:type": "fixed"},
             *([{"addr": f"203.0.113.{n % 250}", "version": 4, "OS-EXT-IPS:type": "floating"}] if n % 3 == 0 else [])]},
         flavor={"original_name": "m1.small", "vcpus": 1, "ram": 2048, "disk": 20, "extra_specs": {}},

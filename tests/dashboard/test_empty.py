@@ -5,7 +5,7 @@ import re
 import pytest
 
 from dashboard.panels import PANELS
-from tests.dashboard.sample import SampleDashboard, first
+from tests.dashboard.sample import SampleDashboard, first, pages
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.path)
@@ -35,3 +35,20 @@ def test_a_tab_without_anything_says_so_once():
     (panel,) = [panel for panel in PANELS if panel.path == "/project/instances"]
     page = dashboard.send(f"{panel.path}/{first(panel)}/?tab=metrics").text
     assert page.count('class="empty"') == 1 and "There are no metrics." in page
+
+
+@pytest.mark.parametrize("rows", [0, 25])
+def test_no_choice_is_blank_or_made_unseen(rows):
+    """A choice among what others made says that there is nothing, or asks for one, unless one is chosen already."""
+    dashboard, seen = SampleDashboard(rows=rows), set()
+    for panel in PANELS:
+        for path in pages(panel):
+            answer = dashboard.send(path)
+            for options in re.findall(r'<select name="(?!size|language)[^>]*id="f-.*?</select>', answer.text, re.S):
+                texts = re.findall(r"<option[^>]*>([^<]*)</option>", options)
+                assert texts and all(re.search(r"\w", text) for text in texts), (path, texts)
+                thing = re.search(r'<option value="[0-9a-f]{32}"|<option value="[0-9a-f-]{36}"', options)
+                if thing and len(texts) > 1 and thing.start() == options.index("<option"):
+                    assert " selected" in options, (path, texts)
+                seen.update(texts[:1])
+    assert ("There are none yet" if rows == 0 else "Choose one") in seen

@@ -8,7 +8,7 @@ from common import errors
 from dashboard.panels import PANELS
 from tests.dashboard.apis import OTHER, PROJECT, Dashboard
 from tests.dashboard.browser import words
-from tests.dashboard.sample import SampleDashboard, pages
+from tests.dashboard.sample import SampleDashboard, mapped, pages
 
 ID = "0" * 31 + "1"
 SERVER = {"id": ID, "name": "web", "status": "ACTIVE", "tenant_id": PROJECT, "OS-EXT-STS:task_state": None, "addresses": {},
@@ -70,8 +70,9 @@ def test_a_page_that_cannot_be_shown_says_why_and_leads_on(path, status, title, 
     shown = Dashboard({"GET /v2.0/networks": errors.ServiceUnavailable("It does not respond.")}, admin=False)
     answer = shown.send(path)
     assert answer.status_int == status and f'<h1 id="dialog-title">{title}</h1>' in answer.text
-    assert f'<p class="buttons"><a class="button" href="{leads}">' in answer.text
-    assert ("pileus trace" in answer.text) == (status >= 500)
+    assert f'<a class="button" href="{leads}">' in answer.text
+    for found in ("pileus trace", '<a class="button main" href="">Try again</a>'):
+        assert (found in answer.text) == (status >= 500)
 
 
 def test_a_dialog_of_a_row_says_what_it_is_about():
@@ -107,3 +108,18 @@ _AT_ONCE = {"start", "vnc", "serial", "unpause", "resume", "unshelve", "unrescue
 def test_what_ends_or_loses_something_is_asked_first():
     found = {action.verb for panel in PANELS for action in panel.actions if not action.dialog}
     assert found <= _AT_ONCE
+
+
+def test_a_sentence_shortens_a_long_name():
+    """Its title has all of it, so that a question stays one."""
+    long = "n" * 255
+    shown = SampleDashboard(changed=lambda answer: mapped(answer, lambda key, text: long if key == "name" else text))
+    page = shown.send(f"/project/instances/{ID}/hard-reboot/").text
+    assert f'<p><bdi title="{long}">{"n" * 59}…</bdi> is switched off' in page
+
+
+def test_a_choice_says_what_tells_its_options_apart():
+    """Volumes have their size, and ports their addresses."""
+    page = words(SampleDashboard().send("/project/instances/launch/").text)
+    assert "data-00 (1 GiB)" in page and "port-01: 10.1.0.5" in page
+    assert "data-00 (1 GiB)" in words(SampleDashboard().send("/project/volumes/create/").text)
