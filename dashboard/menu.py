@@ -11,7 +11,7 @@ for _panel in PANELS:
 _ALL["Network"].insert(0, ("/project/network_topology/", Text("Network topology")))
 _ALL["Access"].insert(0, ("/project/api_access/", Text("API access")))
 _ALL["Admin"][:0] = [("/admin/usage/", Text("Usage of all projects")), ("/admin/host_map/", Text("Host map"))]
-_ALL["Access"].append(("/settings/password/", Text("Change password")))
+_ALL["Access"] += [("/settings/password/", Text("Change password")), ("/auth/account/", Text("Account"))]
 _ALL["Admin"].append(("/admin/defaults/", Text("Default quotas")))
 _ADMIN = frozenset(panel.menu for panel in PANELS if panel.admin)
 _OF_USERS = tuple((heading, tuple(entries)) for heading, entries in _ALL.items() if heading not in _ADMIN)

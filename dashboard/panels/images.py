@@ -176,7 +176,7 @@ PANEL = Panel(
             "Projects with which it is shared", lambda found, row: found["members"], (
                 Column("Project", "member_id", "project"), Column("Status", "status", "status"),
                 Column("Since", "created_at", "time")),
-            "It is shared with no project. Share it with those that are to use it.",
+            "It is shared with no project. Set its visibility to shared, and then share it with those that are to use it.",
             target="member_id", actions=("unshare",), add=("share",)),))),
     create=Create("Import image", CREATE, _create), links=(("/project/images/upload/", "Upload image"),), status="status",
     owner="owner", busy=lambda row: row["status"] in ("saving", "importing", "uploading"),

@@ -186,8 +186,8 @@ TABS = (
             "It has no disks. Attach a volume to give it one.", target="number"),
         Table("Network", _each("nic_details"), (
             Column("Interface", lambda nic: nic["mac_address"] or nic["number"]), Column("Received", "rx_octets", "size"),
-            Column("Packets received", "rx_packets"), Column("Dropped when receiving", "rx_drop"),
-            Column("Sent", "tx_octets", "size"), Column("Packets sent", "tx_packets"), Column("Dropped when sending", "tx_drop")),
+            Column("Packets in", "rx_packets"), Column("Drops in", "rx_drop"),
+            Column("Sent", "tx_octets", "size"), Column("Packets out", "tx_packets"), Column("Drops out", "tx_drop")),
             "It has no interfaces. Attach one to give it a network.", target="number")),
         empty="There are no metrics. Only instances that run have some, and only administrators see them unless this cloud's "
               "policy says otherwise."),

@@ -11,8 +11,8 @@ from dashboard.texts import Text
 
 _CREATE = (Field("name", "Name", required=True),
            Field("public_key", "Public key", "area", max_length=16000, placeholder="ssh-ed25519 AAAA…",
-                 help="The content of a file such as ~/.ssh/id_ed25519.pub. Empty: a key pair is made, and its private key is "
-                      "downloaded once."))
+                 help="The content of a file such as ~/.ssh/id_ed25519.pub. Leave empty to have a key pair made, whose private "
+                      "key is downloaded once."))
 
 
 def _create(req, values: dict):

@@ -8,6 +8,8 @@ from dashboard.panels.fields import deletion
 from dashboard.texts import Text
 
 _POLICIES = tuple((p, p) for p in ("soft-anti-affinity", "anti-affinity", "soft-affinity", "affinity"))
+_POLICY = Field("policy", "Policy", "choice", True, options=_POLICIES, help="Affinity: all on one host. Anti-affinity: each on "
+                "another. Soft: as far as there is room. Without it, an instance for which there is none is refused.")
 _MOST = Field("most", "Maximum members per host", "number", low=1, high=1000, help="For anti-affinity only.")
 
 
@@ -29,5 +31,5 @@ PANEL = Panel(
                       ask="{name} is deleted. Its instances stay where they are."),),
     item=lambda req, id: get("compute", path("/v2.1/os-server-groups/{id}", id), "server_group"),
     create=Create("Create server group", (Field("name", "Name", required=True),
-                                          Field("policy", "Policy", "choice", True, options=_POLICIES), _MOST), _create_group),
+                                          _POLICY, _MOST), _create_group),
     empty="There are no server groups yet. They keep instances together, or on different hosts.")

@@ -166,7 +166,7 @@ ACTIONS = (
     Action("snapshot", "Create snapshot", _snapshot, _SNAPSHOT_FIELDS, when=is_in("available", "in-use"),
            ask="If an instance is using {name}, the snapshot will be as after a power failure.",
            done="The snapshot is being created."),
-    Action("flags", "Set bootable or read-only", _bootable, _bootable_fields, done="{name} was changed."),
+    Action("flags", "Set bootable or read-only", _bootable, _bootable_fields, submit="Save", done="{name} was changed."),
     Action("reset", "Reset status", _reset, (_STATUS,), admin=True, danger="danger",
            ask="This changes only what the database says about {name}.", done="The status was reset."),
     deletion("volume", lambda id: path("/v3/volumes/{id}", id), bulk=True, danger="name",
@@ -177,14 +177,19 @@ ACTIONS = (
            done="{name} is being deleted."),
 )
 
+def _link(kind: str, id: str | None) -> list[tuple[str, str]]:
+    return [(f"/project/{kind}/{id}/", id)] if id else []
+
+
 _FACTS = (("Volume", (
     Column("ID", "id", "code"), Column("Description", "description"), Column("Status", "status", "status"),
     Column("Project", _project, "project"), Column("Size", "size", "gib"), Column("Type", "volume_type"),
     Column("Bootable", lambda r: r["bootable"] == "true", "yes"),
     Column("Shareable", "multiattach", "yes"), Column("Encrypted", "encrypted", "yes"),
     Column("Attached to", lambda r: r.get("instances"), "links"), Column("Availability zone", "availability_zone"),
-    Column("Created", "created_at", "time"), Column("Source volume", "source_volid", "code"),
-    Column("Source snapshot", "snapshot_id", "code"), Column("Host", lambda r: r.get("os-vol-host-attr:host")),
+    Column("Created", "created_at", "time"), Column("Source volume", lambda r: _link("volumes", r["source_volid"]), "links"),
+    Column("Source snapshot", lambda r: _link("snapshots", r["snapshot_id"]), "links"),
+    Column("Host", lambda r: r.get("os-vol-host-attr:host")),
     Column("Metadata", lambda r: shown(r["metadata"]), "lines"))),)
 
 SNAPSHOT_COLUMNS = (Column("Name", lambda r: r["name"] or r["id"], "link", "name"), Column("Description", "description"),
@@ -205,7 +210,8 @@ PANEL = Panel(
           Tab("snapshots", "Snapshots", lambda req, id: {"snapshots": get("volume", path("/v3/snapshots/detail", query={
               "volume_id": id, "limit": 1000}), "snapshots")}, tables=(Table(
                   "Snapshots", lambda found, row: found["snapshots"], (Column("Name", lambda s: [(
-                      f"/project/snapshots/{s['id']}/", s["name"] or s["id"])], "links"), *SNAPSHOT_COLUMNS[1:]),
+                      f"/project/snapshots/{s['id']}/", s["name"] or s["id"])], "links"), *SNAPSHOT_COLUMNS[1:],
+                      Column("Created", "created_at", "time")),
                       "This volume has no snapshots. Create one to keep its data as it is now.",
                   add=("snapshot",)),))),
     create=Create("Create volume", _create_fields, _create), more=_named({}), status="status",

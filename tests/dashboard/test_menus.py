@@ -110,6 +110,16 @@ def test_what_ends_or_loses_something_is_asked_first():
     assert found <= _AT_ONCE
 
 
+def test_the_account_is_in_the_menu():
+    """Where windows are narrow, the user's name is not in the head."""
+    assert SampleDashboard().send("/project/").text.count('<a href="/auth/account/">Account</a>') == 2
+
+
+def test_the_log_says_how_much_of_it_is_shown():
+    page = SampleDashboard().send(f"/project/instances/{ID}/?tab=log&lines=500").text
+    assert re.findall(r'lines=(\w+)" aria-current="true"', page) == ["500"]
+
+
 def test_a_sentence_shortens_a_long_name():
     """Its title has all of it, so that a question stays one."""
     long = "n" * 255
