@@ -34,8 +34,8 @@ class Column:
 
     :param value: a member of the row, or a function of the row
     :param kind: text, link (to the detail), status, code, project, domain or user (an id, which is shown by its name), size
-        (bytes), gib, mib, hours, duration (seconds), time, yes, lines, links ((path, text) pairs), states ((status, task) pair),
-        bar ((used, total) pair)
+        (bytes), gib, mib, hours, duration (seconds), time, yes, lines, links ((path, text) pairs; the path "" leads nowhere),
+        states ((status, task) pair), bar ((used, total) pair)
     :param sort: what the API calls it as a sort key; "": not sortable
     """
 
@@ -172,6 +172,7 @@ class Tab:
     """A part of a detail page. Only the open tab's requests are sent.
 
     :param asks: (req, id) -> {name: Ask}
+    :param row: (answers of the tab, row of the resource) -> the row of its facts
     :param empty: what is said, once, if none of its tables has rows. "": each table says it
     """
 
@@ -179,6 +180,7 @@ class Tab:
     title: str
     asks: typing.Callable[..., dict[str, Ask]] = lambda req, id: {}
     facts: tuple[tuple[str, tuple[Column, ...]], ...] = ()
+    row: typing.Callable[[dict, Row], Row] = lambda found, row: row
     tables: tuple[Table, ...] = ()
     template: str = ""
     empty: str = ""

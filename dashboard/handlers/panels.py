@@ -149,7 +149,8 @@ class Handlers:
         actions = {a.verb: a for a in self._usable(active) if own and a.when(row)}
         tables = [(table, table.rows(found, row)) for table in tab.tables]
         return render(req, "detail.html", panel=panel, row=row, tabs=panel.tabs, tab=tab, tables=tables, found=found,
-                      actions=actions, busy=panel.busy(row), own=_own(req), query=req.query_string, asked=req.GET)
+                      facts=tab.row(found, row), actions=actions, busy=panel.busy(row), own=_own(req), query=req.query_string,
+                      asked=req.GET)
 
     def menu(self, req, id):
         """The actions of one row: for the menu in a list, or as a page of its own."""

@@ -8,6 +8,7 @@ from common.rest import path
 from dashboard import asks
 from dashboard.asks import get
 from dashboard.panel import Column, Filter, Panel, Row, Source, Tab, Table
+from dashboard.panels import devices
 from dashboard.panels.fields import NONE_OF_ALL, shown
 from dashboard.panels.instance_actions import ACTIONS
 from dashboard.panels.launch import LAUNCH
@@ -156,7 +157,7 @@ TABS = (
             Column("Network", "network", "links"),
             Column("IP addresses", lambda p: [ip["ip_address"] for ip in p["fixed_ips"]], "lines"),
             Column("Floating IPs", "floating", "lines"), Column("MAC address", "mac_address", "code"),
-            Column("Status", "status", "status"), Column("Port", "id", "code")),
+            Column("Status", "status", "status"), Column("Port", devices.port_link, "links")),
         "This instance has no interfaces. Attach one to give it a network.", actions=("port-groups", "detach-interface"),
         add=("attach-interface", "associate")),)),
     Tab("volumes", "Volumes", _volumes, tables=(Table(

@@ -9,6 +9,7 @@ from dashboard import forms, session
 from dashboard.asks import do, get, send, undo
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
+from dashboard.panels import devices
 from dashboard.panels.fields import NONE_OF_ALL, TARGET, deletion
 from dashboard.texts import Text
 
@@ -153,7 +154,7 @@ ACTIONS = (
            hidden=True, danger="danger", tab="subnets",
            ask="The subnet is deleted from {name}.", done="The subnet was deleted."),
     deletion("network", lambda id: path("/v2.0/networks/{id}", id), bulk=True,
-             ask="{name} is deleted with its subnets. No instance may be attached to it."),
+             ask="{name} is deleted with its subnets. Detach instances and routers from it first."),
 )
 
 
@@ -162,7 +163,11 @@ def _subnets(req, id: str):
 
 
 def _ports(req, id: str):
-    return {"ports": get("network", path("/v2.0/ports", query={"network_id": id}), "ports")}
+    return {"ports": get("network", path("/v2.0/ports", query={"network_id": id}), "ports"), **devices.asks()}
+
+
+def network_link(id: str | None, names: dict[str, str]) -> list[tuple[str, str]]:
+    return [(f"/project/networks/{id}/", names.get(id) or id)] if id else []
 
 
 def addresses(port: Row) -> list[str]:
@@ -175,7 +180,7 @@ def port_options(ports: typing.Iterable[Row]) -> forms.Options:
 
 
 PORT_COLUMNS = (Column("IP addresses", addresses, "lines"), Column("MAC address", "mac_address", "code"),
-                 Column("Used by", "device_owner"), Column("Status", "status", "status", "status"))
+                 Column("Used by", "used_by", "links"), Column("Status", "status", "status", "status"))
 NAME = Column("Name", lambda r: r["name"] or r["id"], "link", "name")
 
 PANEL = Panel(
@@ -192,12 +197,12 @@ PANEL = Panel(
         Column("Type", lambda r: r.get("provider:network_type")), Column("Segment", lambda r: r.get("provider:segmentation_id")),
         Column("Created", "created_at", "time"))),)),
         Tab("subnets", "Subnets", _subnets, tables=(Table("Subnets", lambda found, row: found["subnets"], (
-            Column("Name", "name"), Column("Addresses", "cidr", "code"), Column("Gateway", "gateway_ip", "code"),
+            Column("Name", "name"), Column("Addresses", "cidr"), Column("Gateway", "gateway_ip"),
             Column("DHCP", "enable_dhcp", "yes"), Column("DNS servers", "dns_nameservers", "lines"), Column("ID", "id", "code")),
             "This network has no subnets. Create one, so that instances get addresses.",
             actions=("edit-subnet", "delete-subnet"), add=("subnet",)),)),
-        Tab("ports", "Ports", _ports, tables=(Table("Ports", lambda found, row: found["ports"], (
-            Column("Name", lambda p: [(f"/project/ports/{p['id']}/", p["name"] or p["id"])], "links"), *PORT_COLUMNS),
+        Tab("ports", "Ports", _ports, tables=(Table("Ports", lambda found, row: devices.name_users(found["ports"], found), (
+            Column("Name", devices.port_link, "links"), *PORT_COLUMNS),
             "This network has no ports. Instances and routers bring theirs; create one for an address that is to stay.",
             add=("port",)),))),
     create=Create("Create network", _CREATE, _create), status="status", owner="project_id",

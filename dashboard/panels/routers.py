@@ -7,8 +7,9 @@ from dashboard import forms
 from dashboard.asks import do, get, send, together
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
+from dashboard.panels import devices
 from dashboard.panels.fields import NONE_OF_ALL, TARGET, deletion
-from dashboard.panels.networks import usable
+from dashboard.panels.networks import addresses, network_link, usable
 from dashboard.texts import Text
 
 
@@ -86,11 +87,20 @@ def _outside_addresses(row: Row) -> list[str]:
     return [ip["ip_address"] for ip in _outside(row).get("external_fixed_ips", ())]
 
 
+def _interfaces(req, id: str):
+    return {"ports": get("network", path("/v2.0/ports", query={"device_id": id}), "ports"),
+            "networks": get("network", path("/v2.0/networks", query={"fields": ["id", "name"]}), "networks", instead=[])}
+
+
+def _interface_rows(found: dict, row: Row) -> list[Row]:
+    names = {network["id"]: network["name"] for network in found["networks"]}
+    return [{**port, "network": network_link(port["network_id"], names)} for port in found["ports"]]
+
+
 def _more(req, rows: list[Row]) -> None:
     names = {n["id"]: n["name"] for n in external(req)}
     for row in rows:
-        network = _outside(row).get("network_id")
-        row["external"] = names.get(network, network)
+        row["external"] = network_link(_outside(row).get("network_id"), names)
 
 
 ACTIONS = (
@@ -120,25 +130,23 @@ PANEL = Panel(
     source=Source("network", lambda query: path("/v2.0/routers", query=query), "routers", sort=("name", "asc"),
                   of_project="project_id"),
     columns=(Column("Name", lambda r: r["name"] or r["id"], "link", "name"), Column("Status", "status", "status", "status"),
-             Column("External network", lambda r: r.get("external")), Column("External addresses", _outside_addresses, "lines"),
+             Column("External network", "external", "links"), Column("External addresses", _outside_addresses, "lines"),
              Column("Enabled", "admin_state_up", "yes")),
     actions=ACTIONS, item=lambda req, id: get("network", path("/v2.0/routers/{id}", id), "router"), more=_more,
     tabs=(Tab("overview", "Overview", facts=(("Router", (
         Column("ID", "id", "code"), Column("Description", "description"), Column("Project", "project_id", "project"),
         Column("Status", "status", "status"), Column("Enabled", "admin_state_up", "yes"),
-        Column("External network", lambda r: r.get("external")), Column("External addresses", _outside_addresses, "lines"),
+        Column("External network", "external", "links"), Column("External addresses", _outside_addresses, "lines"),
         Column("Source NAT", lambda r: _outside(r).get("enable_snat"), "yes"), Column("Created", "created_at", "time"))),)),
-        Tab("interfaces", "Interfaces", lambda req, id: {"ports": get("network", path("/v2.0/ports", query={"device_id": id}),
-                                                                      "ports")},
-            tables=(Table("Interfaces", lambda found, row: found["ports"], (
-                Column("IP addresses", lambda p: [ip["ip_address"] for ip in p["fixed_ips"]], "lines"),
-                Column("Status", "status", "status"), Column("Type", "device_owner"),
-                Column("MAC address", "mac_address", "code"),
-                Column("Port", "id", "code")),
-                "This router has no interfaces. Add one to join a network to it.",
-                actions=("remove-interface",), add=("interface",)),)),
+        Tab("interfaces", "Interfaces", _interfaces, tables=(Table("Interfaces", _interface_rows, (
+            Column("Network", "network", "links"), Column("IP addresses", addresses, "lines"),
+            Column("Kind", lambda p: Text("To the outside") if p["device_owner"] == "network:router_gateway" else Text("Inside")),
+            Column("MAC address", "mac_address", "code"), Column("Status", "status", "status"),
+            Column("Port", devices.port_link, "links")),
+            "This router has no interfaces. Add one to join a network to it.",
+            actions=("remove-interface",), add=("interface",)),)),
         Tab("routes", "Static routes", tables=(Table("Static routes", lambda found, row: row["routes"], (
-            Column("Destination", "destination", "code"), Column("Next hop", "nexthop", "code")),
+            Column("Destination", "destination"), Column("Next hop", "nexthop")),
             "No static routes. Add one for networks behind another router.",
             target=lambda r: f"{r['destination']} {r['nexthop']}", actions=("remove-route",), add=("route",)),))),
     create=Create("Create router", _create_fields, _create), status="status",

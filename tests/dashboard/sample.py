@@ -195,7 +195,8 @@ def _identity(kind: str, name: str, **more) -> typing.Callable[[int], Row]:
 
 
 def _project(n: int) -> Row:
-    return _identity("project", "team")(n) | ({"id": PROJECT, "name": "of-eve"} if n == 0 else {})
+    known = {0: {"id": PROJECT, "name": "of-eve"}, 1: {"id": OTHER, "name": "of-others"}}
+    return _identity("project", "team")(n) | known.get(n, {})
 
 
 def _attachment(n: int) -> Row:
@@ -284,12 +285,14 @@ LISTS: dict[str, tuple[str, str, typing.Callable[[int], Row]]] = {
         "alive": n % 4 != 3, "heartbeat_timestamp": _moment(n), "binary": "neutron-l3-agent", "topic": "l3_agent",
         "configurations": {}, "availability_zone": "nova", "created_at": _moment(n), "started_at": _moment(n)}),
     "/v3/(auth/)?projects": ("projects", "project", _project),
-    "/v3/users": ("users", "user", _identity("user", "user", email="user@example.org", password_expires_at=None)),
+    "/v3/users": ("users", "user", lambda n: _identity("user", "user", email="user@example.org", password_expires_at=None)(n) | (
+        {"id": "e" * 32, "name": "eve"} if n == 1 else {})),
     "/v3/groups": ("groups", "group", _identity("group", "group")),
     "/v3/groups/[^/]+/users": ("users", "user", _identity("user", "user")),
     "/v3/users/[^/]+/groups": ("groups", "group", _identity("group", "group")),
     "/v3/roles": ("roles", "role", lambda n: _named("role", n, "role") | ({"name": "member"} if n == 0 else {})),
-    "/v3/domains": ("domains", "domain", lambda n: _named("domain", n, "company", enabled=n % 4 != 3, tags=[])),
+    "/v3/domains": ("domains", "domain", lambda n: _named("domain", n, "company", enabled=n % 4 != 3, tags=[]) | (
+        {"id": "default", "name": "Default"} if n == 1 else {})),
     "/v3/role_assignments": ("role_assignments", "", _assignment),
     "/v3/credentials": ("credentials", "credential", _credential),
     "/v3/OS-FEDERATION/identity_providers": ("identity_providers", "identity_provider", lambda n: {

@@ -1,6 +1,8 @@
-"""Projects, domains and users are shown by their names, where the user may know them."""
+"""Things are shown by their names, where the user may know them."""
 
 import dataclasses
+import html
+import re
 
 import pytest
 
@@ -9,7 +11,7 @@ from dashboard import languages
 from dashboard.names import KINDS
 from dashboard.panels import PANELS
 from tests.dashboard.apis import OTHER, PROJECT, Dashboard
-from tests.dashboard.sample import SampleDashboard, first
+from tests.dashboard.sample import LISTS, SampleDashboard, first
 
 VOLUMES = [{"id": f"{n:032x}", "name": f"v{n}", "size": 1, "status": "available", "attachments": [], "bootable": "false",
             "volume_type": "a", "created_at": "2026-11-28T11:00:00Z", "os-vol-tenant-attr:tenant_id": project}
@@ -74,3 +76,27 @@ def test_large_numbers_are_grouped(language, written):
     text = SampleDashboard(rows=10_000).send("/identity/domains/", **{"Accept-Language": language}).text
     assert written in text
     assert languages.decimal(1234567.25, "en", 2) == "1,234,567.25"
+
+
+# The ids of what has a name in the sample cloud.
+KNOWN = {str(row["id"]) for _, _, of in LISTS.values() for row in map(of, range(25)) if {"id", "name"} <= set(row)}
+_CELL = re.compile(r'(?:data-label="([^"]*)"[^>]*>|<dt>([^<]*)</dt><dd>)(.*?)</(?:td|dd)>', re.S)
+
+
+def ids(page: str) -> dict[str, str]:
+    """{heading: an id that is shown beneath it, of something that has a name}"""
+    found = {}
+    for label, term, cell in _CELL.findall(page):
+        text = html.unescape(re.sub("<[^>]*>", "", cell)).strip()
+        if len(text) > 30 and text in KNOWN and (label or term) != "ID":
+            found[label or term] = text
+    return found
+
+
+def test_what_has_a_name_is_shown_by_it():
+    dashboard, found = SampleDashboard(), {}
+    for panel in PANELS:
+        for path in (f"{panel.path}/", *(f"{panel.path}/{first(panel)}/?tab={tab.name}" for tab in panel.tabs)):
+            if shown := ids(dashboard.send(path).text):
+                found[path] = shown
+    assert not found
