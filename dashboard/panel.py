@@ -214,6 +214,7 @@ class Create:
 class Panel:
     """A noun of the cloud.
 
+    :param noun: what one of them is, for the titles of dialogs
     :param path: of its list, without a slash at the end: /project/instances
     :param menu: the heading under which the menu shows it
     :param item: (req, id) -> the request for one resource, or for the list if the API has none for one. A panel with actions
@@ -228,6 +229,7 @@ class Panel:
 
     path: str
     title: str
+    noun: str
     menu: str
     source: Source
     columns: tuple[Column, ...]
@@ -248,7 +250,7 @@ class Panel:
     links: tuple[tuple[str, str], ...] = ()  # (path, text) of other pages, beside the button for a new resource
 
     def __post_init__(self):
-        mark(self, "title", "menu", "empty")
+        mark(self, "title", "noun", "menu", "empty")
 
     @property
     def kinds(self) -> str:

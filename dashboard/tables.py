@@ -36,6 +36,7 @@ class View:
     size: int
     after: str
     before: str
+    at: int  # how many rows are before those after ``after`` or before ``before``, as far as the link to the page says
     offered: tuple[tuple[Filter, Options], ...]  # the panel's filters, with their options of now
     columns: tuple[Column, ...]  # those that are shown
 
@@ -49,7 +50,7 @@ class View:
             sort, direction = given["sort"], given.get("dir", "asc")
         size = next((n for n in SIZES if str(n) == given.get("size")), SIZES[0])
         return cls(panel, given.get("q", "").strip()[:255], filters, sort, direction == "desc", size, given.get("after", ""),
-                   given.get("before", ""), offered, columns.shown(req, panel))
+                   given.get("before", ""), _number(given.get("at", "")), offered, columns.shown(req, panel))
 
     def link(self, **changes) -> str:
         """The query of another view. A view with another order or size begins at its first page."""
@@ -78,6 +79,16 @@ class Page:
     next: str = ""
     stopped: bool = False
     total: int | None = None
+    start: int = 0  # how many rows are before these
+
+    @property
+    def last(self) -> int:
+        return self.start + len(self.rows)
+
+    @property
+    def count(self) -> int | None:
+        """How many rows there are on all pages, if that is known."""
+        return self.total if self.total is not None else None if self.next else self.last
 
 
 def _answer(req, panel: Panel, query: dict) -> tuple[list[Row], dict]:
@@ -145,9 +156,10 @@ def read(req, view: View) -> Page:
     more, found = len(found) > view.size, found[:view.size]
     if reverse:
         found.reverse()
-    id_of = view.panel.id_of
-    return Page(found, view.link(before=id_of(found[0])) if found and (more if reverse else view.after) else "",
-                view.link(after=id_of(found[-1])) if found and (more or reverse) else "")
+    id_of, start = view.panel.id_of, view.at if marker else 0
+    return Page(found, view.link(before=id_of(found[0]), at=max(0, start - view.size) or "") if found and (
+                    more if reverse else view.after) else "",
+                view.link(after=id_of(found[-1]), at=start + len(found)) if found and (more or reverse) else "", start=start)
 
 
 def everything(req, view: View) -> tuple[list[Row], bool]:
@@ -195,7 +207,7 @@ def _searched(req, view: View) -> Page:
     start = max(0, at if not view.before else _number(view.before) - view.size)
     shown = found[start:start + view.size]
     return Page(shown, view.link(before=start) if start else "",
-                view.link(after=start + view.size) if start + view.size < len(found) else "", stopped, len(found))
+                view.link(after=start + view.size) if start + view.size < len(found) else "", stopped, len(found), start)
 
 
 def _number(text: str) -> int:

@@ -148,9 +148,13 @@ class Handlers:
         own = panel.is_own(row, active.project_id)
         actions = {a.verb: a for a in self._usable(active) if own and a.when(row)}
         tables = [(table, table.rows(found, row)) for table in tab.tables]
+        below = {verb for table in tab.tables for verb in table.add}  # a second button for the same would only be confusing
+        offered = [a for a in actions.values() if not a.hidden and a.verb not in below]
+        facts = tab.row(found, row)
+        known = [(title, columns) for title, columns in tab.facts if any(c.of(facts) not in (None, "", []) for c in columns)]
         return render(req, "detail.html", panel=panel, row=row, tabs=panel.tabs, tab=tab, tables=tables, found=found,
-                      facts=tab.row(found, row), actions=actions, busy=panel.busy(row), own=_own(req), query=req.query_string,
-                      asked=req.GET)
+                      facts=facts, known=known, actions=actions, offered=offered, busy=panel.busy(row), own=_own(req),
+                      query=req.query_string, asked=req.GET)
 
     def menu(self, req, id):
         """The actions of one row: for the menu in a list, or as a page of its own."""

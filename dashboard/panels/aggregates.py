@@ -42,7 +42,7 @@ def _own_metadata(row: Row) -> dict:
 
 
 PANEL = Panel(
-    path="/admin/aggregates", title="Host aggregates", menu="Admin", admin=True,
+    path="/admin/aggregates", title="Host aggregates", noun="host aggregate", menu="Admin", admin=True,
     source=Source("compute", lambda query: path("/v2.1/os-aggregates", query=query), "aggregates", pages=False,
                   sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Availability zone", "availability_zone"),

@@ -49,7 +49,7 @@ def _create_credential(req, values: dict) -> webob.Response:
 
 
 PANEL = Panel(
-    path="/identity/application_credentials", title="Application credentials", menu="Access",
+    path="/identity/application_credentials", title="Application credentials", noun="application credential", menu="Access",
     source=Source("identity", _mine, "application_credentials", pages=False, sort=("name", "asc"), of_user=True),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"),
              Column("Project", "project_id", "project"),

@@ -122,7 +122,7 @@ _COLUMNS = (Column("Credential", _name, "link"), Column("Type", _kind, sort="typ
             Column("ID", "id", "code"))
 
 PANEL = Panel(
-    path="/identity/credentials", title="Credentials", menu="Access",
+    path="/identity/credentials", title="Credentials", noun="credential", menu="Access",
     source=Source("identity", _mine, "credentials", pages=False, sort=("type", "asc"), of_user=True),
     columns=_COLUMNS, name=_name, more=_names, filters=(Filter("type", "Type", _TYPES),),
     actions=(Action("ec2rc", "Download ec2rc.sh", _ec2rc, when=lambda row: bool(_key(row))),
@@ -131,10 +131,11 @@ PANEL = Panel(
     item=lambda req, id: get("identity", path("/v3/credentials/{name}", id), "credential"),
     tabs=(Tab("overview", "Overview", facts=(("Credential", (
         Column("ID", "id", "code"), Column("Type", _kind),
-        Column("Project", "project_id", "project"), Column("Access key", lambda r: _key(r).get("access"), "code"),
-        Column("Secret key", lambda r: _key(r).get("secret"), "code"),
-        Column("Secret of one-time passwords", lambda r: r.get("blob") if r["type"] == "totp" else None, "code"),
-        Column("For authenticator apps", _totp_url, "code"))),)),),
+        Column("Project", "project_id", "project"))),
+        ("Access key", (Column("Access key", lambda r: _key(r).get("access"), "code"),
+                        Column("Secret key", lambda r: _key(r).get("secret"), "code"))),
+        ("One-time passwords", (Column("Secret", lambda r: r.get("blob") if r["type"] == "totp" else None, "code"),
+                                Column("For authenticator apps", _totp_url, "code"))))),),
     create=Create("Create credential", _create_fields, _create, help=(
         "Programs for Amazon's EC2 log in with an access key. An authenticator app makes one-time passwords of a secret, for "
         "logins that want one.")),

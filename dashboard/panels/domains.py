@@ -40,10 +40,10 @@ def _contents(row: Row) -> list[tuple[str, str]]:
 
 
 PANEL = Panel(
-    path="/identity/domains", title="Domains", menu="Identity", admin=True,
+    path="/identity/domains", title="Domains", noun="domain", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/domains", query=query), "domains", pages=False, sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"), Column("Enabled", "enabled", "yes"),
-             Column("Work in it", _contents, "links"), Column("ID", "id", "code")),
+             Column("Contents", _contents, "links"), Column("ID", "id", "code")),
     actions=(
         Action("edit", "Edit", lambda req, id, values, row: _domain(req, id, values), name_and_description,
                done="{name} was changed."),
@@ -63,7 +63,7 @@ PANEL = Panel(
     item=lambda req, id: get("identity", path("/v3/domains/{name}", id), "domain"),
     tabs=(Tab("overview", "Overview", facts=(("Domain", (
         Column("ID", "id", "code"), Column("Description", "description"), Column("Enabled", "enabled", "yes"),
-        Column("Work in it", _contents, "links"))),)),
+        Column("Contents", _contents, "links"))),)),
         Tab("members", "Members", lambda req, id: assignments({"scope.domain.id": id}), tables=(Table(
             "Members", members, MEMBER_COLUMNS,
             "It has no members of its own; its projects may have. Add those who are to manage the domain.", target="key",

@@ -55,7 +55,7 @@ def _protocol(req, provider: str, protocol: str, method: str, body: dict | None 
 
 
 PROVIDERS = Panel(
-    path="/identity/providers", title="Identity providers", menu="Identity", admin=True,
+    path="/identity/providers", title="Identity providers", noun="identity provider", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/OS-FEDERATION/identity_providers", query=query), "identity_providers",
                   pages=False, sort=("id", "asc")),
     columns=(Column("ID", "id", "link", "id"), Column("Description", "description"), Column("Domain", "domain_id", "domain"),
@@ -123,7 +123,7 @@ _RULES = Field("rules", "Rules", "area", True, rows=12, max_length=60000, placeh
                help="A list in JSON: which users, groups and projects (local) what the provider says (remote) stands for.")
 
 MAPPINGS = Panel(
-    path="/identity/mappings", title="Mappings", menu="Identity", admin=True,
+    path="/identity/mappings", title="Mappings", noun="mapping", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/OS-FEDERATION/mappings", query=query), "mappings", pages=False,
                   sort=("id", "asc")),
     columns=(Column("ID", "id", "link", "id"), Column("Rules", lambda r: len(r["rules"]))),

@@ -53,7 +53,7 @@ def _is_public(row: Row) -> bool:
 
 
 PANEL = Panel(
-    path="/admin/flavors", title="Flavors", menu="Admin", admin=True,
+    path="/admin/flavors", title="Flavors", noun="flavor", menu="Admin", admin=True,
     source=Source("compute", lambda query: path("/v2.1/flavors/detail", query={"is_public": "none", **query}), "flavors",
                   sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("VCPUs", "vcpus", sort="vcpus"),

@@ -23,7 +23,7 @@ def _user_fields(req, row):
 
 
 PANEL = Panel(
-    path="/identity/groups", title="Groups", menu="Identity", admin=True,
+    path="/identity/groups", title="Groups", noun="group", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/groups", query=query), "groups", pages=False, sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"),
              Column("Domain", "domain_id", "domain"), Column("ID", "id", "code")),
@@ -41,7 +41,8 @@ PANEL = Panel(
                  ask="{name} is deleted, and its users lose the roles that it has.")),
     item=lambda req, id: get("identity", path("/v3/groups/{name}", id), "group"),
     tabs=(Tab("users", "Users", lambda req, id: {"users": get("identity", path("/v3/groups/{name}/users", id), "users")},
-              tables=(Table("Users", lambda found, row: found["users"], (Column("Name", "name"), Column("ID", "id", "code")),
+              tables=(Table("Users", lambda found, row: found["users"], (
+                  Column("Name", lambda u: [(f"/identity/users/{u['id']}/", u["name"])], "links"), Column("ID", "id", "code")),
                             "This group has no users. Those that you add get the roles of the group.",
                             actions=("remove-user",), add=("user",)),)),),
     create=Create("Create group", lambda req: [Field("name", "Name", required=True, max_length=64), DESCRIPTION,

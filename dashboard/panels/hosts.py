@@ -60,7 +60,7 @@ def _other_hosts(req, row) -> list[Field]:
 
 
 HYPERVISORS = Panel(
-    path="/admin/hypervisors", title="Hypervisors", menu="Admin", admin=True,
+    path="/admin/hypervisors", title="Hypervisors", noun="hypervisor", menu="Admin", admin=True,
     # 2.87 is the last version that tells the capacity.
     source=Source("compute", lambda query: path("/v2.1/os-hypervisors/detail", query=query), "hypervisors", pages=False,
                   sort=("hypervisor_hostname", "asc"), version="2.87"),
@@ -99,7 +99,7 @@ def _row(row: Row) -> Row:
 
 
 _SERVICES = Panel(
-    path="/admin/services", title="Compute services", menu="Admin", admin=True,
+    path="/admin/services", title="Compute services", noun="service", menu="Admin", admin=True,
     source=Source("compute", lambda query: path("/v2.1/os-services", query=query), "services", pages=False,
                   sort=("binary", "asc"),
                   row=_row),
@@ -138,7 +138,7 @@ SERVICES = dataclasses.replace(
                when=lambda row: row["forced_down"], done="{name} is up or down as its heartbeat says.")))
 
 VOLUME_SERVICES = Panel(
-    path="/admin/volume_services", title="Volume services", menu="Admin", admin=True,
+    path="/admin/volume_services", title="Volume services", noun="service", menu="Admin", admin=True,
     source=Source("volume", lambda query: path("/v3/os-services", query=query), "services", pages=False, sort=("binary", "asc"),
                   row=lambda row: {**row, "id": f"{row['binary']} {row['host']}"}),
     columns=(Column("Name", "binary", sort="binary"), Column("Host", "host", sort="host"), Column("Zone", "zone"),
@@ -146,7 +146,7 @@ VOLUME_SERVICES = Panel(
              Column("Last seen", "updated_at", "time")), empty=_SERVICES.empty)
 
 AGENTS = Panel(
-    path="/admin/agents", title="Network agents", menu="Admin", admin=True,
+    path="/admin/agents", title="Network agents", noun="agent", menu="Admin", admin=True,
     source=Source("network", lambda query: path("/v2.0/agents", query=query), "agents", pages=False, sort=("agent_type", "asc")),
     columns=(Column("Type", "agent_type", sort="agent_type"), Column("Host", "host", sort="host"),
              Column("Status", lambda r: "enabled" if r["admin_state_up"] else "disabled", "status"),

@@ -153,7 +153,7 @@ def _uses(row: Row) -> list[tuple[str, str]]:
 
 
 PANEL = Panel(
-    path="/project/images", title="Images", menu="Compute",
+    path="/project/images", title="Images", noun="image", menu="Compute",
     source=Source("image", lambda query: path("/v2/images", query=query), "images"),
     columns=(Column("Name", lambda r: r["name"] or r["id"], "link", "name"), Column("Status", "status", "status", "status"),
              Column("Visibility", "visibility"), Column("Protected", "protected", "yes"),

@@ -196,7 +196,7 @@ TABS = (
     Tab("actions", "Action log", _actions, template="steps.html"))
 
 PANEL = Panel(
-    path="/project/instances", title="Instances", menu="Compute",
+    path="/project/instances", title="Instances", noun="instance", menu="Compute",
     source=Source("compute", _list, "servers", search="name"),
     columns=(
         Column("Name", "name", "link", "display_name"), Column("IP addresses", addresses, "lines"), Column("Image", _image),

@@ -26,7 +26,7 @@ def _create(req, values: dict):
 
 
 PANEL = Panel(
-    path="/project/key_pairs", title="Key pairs", menu="Compute",
+    path="/project/key_pairs", title="Key pairs", noun="key pair", menu="Compute",
     source=Source("compute", lambda query: path("/v2.1/os-keypairs", query=query), "keypairs", pages=False, sort=("name", "asc"),
                   row=lambda found: found.get("keypair", found)),
     columns=(Column("Name", "name", "link", "name"), Column("Type", "type"), Column("Fingerprint", "fingerprint", "code")),

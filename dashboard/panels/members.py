@@ -7,7 +7,7 @@ from dashboard.forms import Field
 from dashboard.panel import Column, Row
 from dashboard.texts import Text
 
-MEMBER_COLUMNS = (Column("Name", "name"), Column("Kind", "kind"), Column("Domain", "domain"), Column("Role", "role"))
+MEMBER_COLUMNS = (Column("Name", "link", "links"), Column("Kind", "kind"), Column("Domain", "domain"), Column("Role", "role"))
 
 
 def assignments(scope: dict[str, str]) -> dict[str, Ask]:
@@ -22,6 +22,7 @@ def members(found: dict, row: Row) -> list[Row]:
         kind = "user" if "user" in given else "group"
         who = given[kind]
         rows.append({"kind": Text("user") if kind == "user" else Text("group"), "name": who["name"],
+                     "link": [(f"/identity/{kind}s/{who['id']}/", who["name"])],
                      "domain": who.get("domain", {}).get("name"),
                      "role": given["role"]["name"],
                      "key": f"{kind} {who['id']} {given['role']['id']}"})

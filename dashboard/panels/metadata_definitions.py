@@ -72,7 +72,7 @@ def _item(req, id: str) -> Ask:
 
 
 PANEL = Panel(
-    path="/admin/metadata_definitions", title="Metadata definitions", menu="Admin", admin=True,
+    path="/admin/metadata_definitions", title="Metadata definitions", noun="namespace", menu="Admin", admin=True,
     source=Source("image", lambda query: path("/v2/metadefs/namespaces", query=query), "namespaces", sort=("created_at", "desc")),
     columns=(Column("Namespace", "namespace", "link", "namespace"), Column("Name", lambda r: r.get("display_name")),
              Column("Description", lambda r: r.get("description")), Column("Resource types", _types, "lines"),

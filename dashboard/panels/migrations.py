@@ -13,7 +13,7 @@ def _more(req, rows: list[Row]) -> None:
 
 
 PANEL = Panel(
-    path="/admin/migrations", title="Migrations", menu="Admin", admin=True,
+    path="/admin/migrations", title="Migrations", noun="migration", menu="Admin", admin=True,
     source=Source("compute", lambda query: path("/v2.1/os-migrations", query=query), "migrations", pages=False,
                   sort=("created_at", "desc")),
     columns=(Column("Instance", "instance", "links"),

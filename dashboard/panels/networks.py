@@ -24,10 +24,11 @@ _SUBNET = (
     Field("cidr", "Addresses", placeholder="10.1.0.0/24", help="In CIDR notation. Leave empty for a network without a subnet."),
     Field("gateway", "Gateway", help="Leave empty for the first address, or enter “none” for no gateway."),
     Field("dhcp", "DHCP", "check", initial=True),
-    Field("pools", "Ranges for instances", "area", rows=2, max_length=4000,
+    Field("pools", "Ranges for instances", "area", rows=2, max_length=4000, placeholder="10.1.0.10-10.1.0.99",
           help="One range per line, as start-end. Leave empty for all addresses."),
-    Field("dns", "DNS servers", "area", rows=2, max_length=1000, help="One address per line."),
-    Field("routes", "Host routes", "area", rows=2, max_length=4000, help="One route per line, as destination,next hop."))
+    Field("dns", "DNS servers", "area", rows=2, max_length=1000, placeholder="10.1.0.2", help="One address per line."),
+    Field("routes", "Host routes", "area", rows=2, max_length=4000, placeholder="10.2.0.0/16,10.1.0.9",
+          help="One route per line, as destination,next hop."))
 
 
 def _pairs(text: str, sign: str, names: tuple[str, str], field: str) -> list[dict]:
@@ -103,8 +104,6 @@ def _edit(req, id, values, row):
 
 
 def _new_subnet(req, id, values, row):
-    if not values["cidr"]:
-        raise forms.Refused({"cidr": "This field is required."})
     _add_subnet(req, id, values)
 
 
@@ -145,7 +144,9 @@ def _delete_subnet(req, id, values, row):
 
 ACTIONS = (
     Action("edit", "Edit", _edit, _edit_fields, done="{name} was changed."),
-    Action("subnet", "Create subnet", _new_subnet, tuple(dataclasses.replace(f, section="") for f in _SUBNET), tab="subnets",
+    Action("subnet", "Create subnet", _new_subnet, tuple(dataclasses.replace(
+        f, section="") if f.name != "cidr" else dataclasses.replace(f, required=True, help="In CIDR notation.") for f in _SUBNET),
+           tab="subnets",
            done="The subnet was created."),
     Action("port", "Create port", _new_port, _port_fields, tab="ports", done="The port was created."),
     Action("edit-subnet", "Edit", _edit_subnet, _edit_subnet_fields, title="Edit subnet",
@@ -184,7 +185,7 @@ PORT_COLUMNS = (Column("IP addresses", addresses, "lines"), Column("MAC address"
 NAME = Column("Name", lambda r: r["name"] or r["id"], "link", "name")
 
 PANEL = Panel(
-    path="/project/networks", title="Networks", menu="Network",
+    path="/project/networks", title="Networks", noun="network", menu="Network",
     source=Source("network", lambda query: path("/v2.0/networks", query=query), "networks", sort=("name", "asc")),
     columns=(NAME, Column("Subnets", "cidrs", "lines"), Column("Shared", "shared", "yes"),
              Column("External", "router:external", "yes"), Column("Status", "status", "status", "status"),

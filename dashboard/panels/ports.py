@@ -60,7 +60,7 @@ def _edit_port(req, id, values, row):
 
 
 PANEL = Panel(
-    path="/project/ports", title="Ports", menu="Network",
+    path="/project/ports", title="Ports", noun="port", menu="Network",
     source=Source("network", lambda query: path("/v2.0/ports", query=query), "ports", sort=("created_at", "desc"),
                   of_project="project_id"),
     columns=(NAME, *PORT_COLUMNS, Column("Network", "network", "links"),

@@ -40,7 +40,7 @@ def _hours(found: dict, row: Row) -> list[Row]:
 
 
 PANEL = Panel(
-    path="/identity/projects", title="Projects", menu="Identity", admin=True,
+    path="/identity/projects", title="Projects", noun="project", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/projects", query=query), "projects", pages=False, sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"),
              Column("Domain", "domain_id", "domain"), Column("Enabled", "enabled", "yes"), Column("ID", "id", "code")),

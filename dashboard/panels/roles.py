@@ -14,7 +14,7 @@ def _create_role(req, values: dict) -> str:
 
 
 PANEL = Panel(
-    path="/identity/roles", title="Roles", menu="Identity", admin=True,
+    path="/identity/roles", title="Roles", noun="role", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/roles", query=query), "roles", pages=False, sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Description", lambda r: r.get("description")),
              Column("ID", "id", "code")),

@@ -126,7 +126,7 @@ ACTIONS = (
 )
 
 PANEL = Panel(
-    path="/project/routers", title="Routers", menu="Network",
+    path="/project/routers", title="Routers", noun="router", menu="Network",
     source=Source("network", lambda query: path("/v2.0/routers", query=query), "routers", sort=("name", "asc"),
                   of_project="project_id"),
     columns=(Column("Name", lambda r: r["name"] or r["id"], "link", "name"), Column("Status", "status", "status", "status"),

@@ -122,7 +122,7 @@ def _list(query: dict):
 
 
 PANEL = Panel(
-    path=_GROUPS, title="Security groups", menu="Network", also=("security_group_rules",),
+    path=_GROUPS, title="Security groups", noun="security group", menu="Network", also=("security_group_rules",),
     source=Source("network", _list, "security_groups", sort=("name", "asc"), of_project="project_id"),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"),
              Column("Rules", lambda r: len(r["security_group_rules"])), Column("ID", "id", "code")),

@@ -22,7 +22,7 @@ def _create_group(req, values: dict) -> str:
 
 
 PANEL = Panel(
-    path="/project/server_groups", title="Server groups", menu="Compute",
+    path="/project/server_groups", title="Server groups", noun="server group", menu="Compute",
     source=Source("compute", lambda query: path("/v2.1/os-server-groups", query=query), "server_groups", pages=False,
                   sort=("name", "asc"), cut=True),
     columns=(Column("Name", "name", "link", "name"), Column("Policy", "policy"), Column("Members", lambda r: len(r["members"])),

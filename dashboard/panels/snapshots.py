@@ -51,7 +51,7 @@ _SNAPSHOT_ACTIONS = (
 _PROJECT = Column("Project", lambda r: r.get("os-extended-snapshot-attributes:project_id"), "project")
 
 PANEL = Panel(
-    path="/project/snapshots", title="Snapshots", menu="Volumes",
+    path="/project/snapshots", title="Snapshots", noun="snapshot", menu="Volumes",
     source=Source("volume", lambda query: path("/v3/snapshots/detail", query=query), "snapshots", search="name~", sorting="pair"),
     columns=(*SNAPSHOT_COLUMNS, Column("Volume", "volume", "links"),
              Column("Created", "created_at", "time", "created_at")),

@@ -5,7 +5,7 @@ from common.rest import path
 from dashboard import forms
 from dashboard.asks import do, get, send
 from dashboard.forms import Field
-from dashboard.panel import Action, Column, Create, Panel, Partly, Source, Tab, Table
+from dashboard.panel import Action, Column, Create, Panel, Partly, Row, Source, Tab, Table
 from dashboard.panels.domains import DOMAINS, domain_fields
 from dashboard.panels.fields import DESCRIPTION, deletion, enabled, name_and_description
 from dashboard.panels.members import grant
@@ -52,8 +52,14 @@ def _edit_user_fields(req, row):
     return [*name_and_description(req, row), Field("email", "E-mail", initial=row.get("email") or "")]
 
 
+def _scope(assignment: Row) -> list[tuple[str, str]]:
+    """The project or the domain in which somebody has a role."""
+    return [(f"/identity/{kind}s/{of['id']}/", Text("{kind} {name}", kind=Text(kind), name=of["name"]))
+            for kind, of in assignment["scope"].items() if isinstance(of, dict) and "name" in of] or [("", Text("the system"))]
+
+
 PANEL = Panel(
-    path="/identity/users", title="Users", menu="Identity", admin=True,
+    path="/identity/users", title="Users", noun="user", menu="Identity", admin=True,
     source=Source("identity", lambda query: path("/v3/users", query=query), "users", pages=False, sort=("name", "asc")),
     columns=(Column("Name", "name", "link", "name"), Column("Description", lambda r: r.get("description")),
              Column("E-mail", lambda r: r.get("email")), Column("Domain", "domain_id", "domain"),
@@ -82,13 +88,13 @@ PANEL = Panel(
             "user.id": id, "include_names": "true"}), "role_assignments")}, tables=(Table(
                 "Roles", lambda found, row: found["assignments"], (
                     Column("Role", lambda a: a["role"]["name"]),
-                    Column("In", lambda a: next((Text("{kind} {name}", kind=Text(kind), name=of["name"]) for kind, of in a[
-                        "scope"].items() if isinstance(of, dict) and "name" in of), Text("the system")))),
+                    Column("In", _scope, "links")),
                 "The user has no roles. Add the user to the members of a project.",
                 target=lambda a: a["role"]["id"]),)),
         Tab("groups", "Groups", lambda req, id: {"groups": get("identity", path("/v3/users/{name}/groups", id), "groups")},
             tables=(Table("Groups", lambda found, row: found["groups"],
-                          (Column("Name", "name"), Column("Description", "description")),
+                          (Column("Name", lambda g: [(f"/identity/groups/{g['id']}/", g["name"])], "links"),
+                           Column("Description", "description")),
                           "The user is in no group. Users are added on the page of a group."),))),
     create=Create("Create user", _create_user_fields, _create_user),
     empty="There are no users yet. Everybody who logs in is one.")

@@ -56,7 +56,7 @@ def _access_rows(found: dict, row: Row) -> list[Row]:
 
 
 PANEL = Panel(
-    path="/admin/volume_types", title="Volume types", menu="Admin", admin=True,
+    path="/admin/volume_types", title="Volume types", noun="volume type", menu="Admin", admin=True,
     source=Source("volume", lambda query: path("/v3/types", query={"is_public": "None", **query}), "volume_types", pages=False,
                   sort=("name", "asc"), cut=True),
     columns=(Column("Name", "name", "link", "name"), Column("Description", "description"), Column("Public", "is_public", "yes"),

@@ -196,7 +196,7 @@ SNAPSHOT_COLUMNS = (Column("Name", lambda r: r["name"] or r["id"], "link", "name
                      Column("Size", "size", "gib", "volume_size"), Column("Status", "status", "status", "status"))
 
 PANEL = Panel(
-    path="/project/volumes", title="Volumes", menu="Volumes",
+    path="/project/volumes", title="Volumes", noun="volume", menu="Volumes",
     source=Source("volume", lambda query: path("/v3/volumes/detail", query=query), "volumes", search="name~", sorting="pair"),
     columns=(Column("Name", lambda r: r["name"] or r["id"], "link", "name"), Column("Size", "size", "gib", "size"),
              Column("Status", "status", "status", "status"), Column("Type", "volume_type"),

@@ -9,6 +9,7 @@ import datetime
 import hashlib
 import re
 import typing
+import urllib.parse
 
 from common import errors
 from dashboard.filters import segment
@@ -373,8 +374,8 @@ class SampleApis(Apis):
             super().request(method, service, where, body=body, **more)
         except errors.NotFound:
             pass
-        sent = self.sent[-1]
-        answer = self.changed(self._answer(method, sent.path, sent.query))
+        path, _, query = str(where).partition("?")
+        answer = self.changed(self._answer(method, path, dict(urllib.parse.parse_qsl(query))))
         if isinstance(answer, Exception):
             raise answer
         return answer

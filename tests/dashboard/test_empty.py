@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from dashboard.filters import segment
 from dashboard.panels import PANELS
 from tests.dashboard.sample import SampleDashboard, first, pages
 
@@ -52,3 +53,22 @@ def test_no_choice_is_blank_or_made_unseen(rows):
                     assert " selected" in options, (path, texts)
                 seen.update(texts[:1])
     assert ("There are none yet" if rows == 0 else "Choose one") in seen
+
+
+def test_what_a_tab_offers_is_not_offered_twice():
+    """In the head of the page too."""
+    dashboard, offered = SampleDashboard(), 0
+    for panel in PANELS:
+        for tab in panel.tabs:
+            own = f"{panel.path}/{segment(first(panel))}"
+            page = dashboard.send(f"{own}/?tab={tab.name}").text
+            for verb in [verb for table in tab.tables for verb in table.add]:
+                found = page.count(f'href="{own}/{verb}/')
+                assert found < 2, (panel.path, verb)
+                offered += found
+    assert offered > 8
+
+
+def test_facts_that_do_not_apply_are_left_out():
+    shown = SampleDashboard().send(f"/identity/credentials/{'0' * 64}/").text
+    assert "<h2>Access key</h2>" in shown and "One-time passwords" not in shown

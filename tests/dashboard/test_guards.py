@@ -16,6 +16,7 @@ from dashboard.panels.application_credentials import as_clouds_yaml
 from dashboard.panels.fields import edited, pairs_field
 from tests.dashboard.apis import OTHER, PROJECT, Dashboard
 from tests.dashboard.browser import Forms, words
+from tests.dashboard.sample import SampleDashboard
 
 ID, FOREIGN = "0" * 31 + "1", "0" * 31 + "2"
 PORT = {"id": ID, "name": "old", "description": "", "admin_state_up": True, "port_security_enabled": True, "project_id": OTHER,
@@ -480,7 +481,7 @@ def test_names_with_numbers_are_sorted_as_people_do():
 
 def test_lists_show_names_of_what_belongs_to_rows():
     port = {"id": ID, "name": "", "network_id": "n1", "project_id": PROJECT, "fixed_ips": [], "status": "ACTIVE",
-            "mac_address": "fa:16:3e:00:00:01", "device_owner": "", "created_at": "2026-01-01T00:00:00Z"}
+            "mac_address": "fa:16:3e:00:00:01", "device_owner": "", "device_id": "", "created_at": "2026-01-01T00:00:00Z"}
     gone = {**port, "id": "other", "network_id": "n2"}
     dashboard = Dashboard({"GET /v2.0/ports": {"ports": [port, gone]},
                            "GET /v2.0/networks": {"networks": [{"id": "n1", "name": "office"}]}})
@@ -488,3 +489,20 @@ def test_lists_show_names_of_what_belongs_to_rows():
     assert '<a href="/project/networks/n1/" class="beside">office</a>' in page
     assert '<a href="/project/networks/n2/" class="beside">n2</a>' in page, "of what is gone, the id"
     assert len(dashboard.apis.sent) == 2
+
+
+def test_a_list_says_which_rows_it_shows():
+    """Of how many, too, as soon as that is known."""
+    def shown(path: str, rows: int) -> str:
+        dashboard = SampleDashboard(rows=rows)
+        page = dashboard.send(path).text
+        if following := re.search(r'rel="next" href="([^"]+)"', page):
+            return f"{words(page)} {words(dashboard.send(path.partition('?')[0] + html.unescape(following[1])).text)}"
+        return words(page)
+    text = shown("/project/networks/", 10_000)
+    assert "1–20, more follow" in text and "21–40, more follow" in text
+    assert "7 found" in shown("/project/networks/", 7)
+    text = shown("/identity/roles/", 10_000)
+    assert "1–20 of 10,000" in text and "21–40 of 10,000" in text
+    assert "21–25 of 25" in shown("/identity/roles/", 25)
+    assert "9 found" in shown("/identity/roles/", 9)

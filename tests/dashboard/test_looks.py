@@ -122,7 +122,7 @@ def test_actions_open_in_a_dialog_and_lead_back(cloud, chromium, things):
     page.get_by_role("status").get_by_text("by-chromium was imported").wait_for()
     page.get_by_role("link", name="Delete").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_role("heading", name="Delete: by-chromium").wait_for()
+    dialog.get_by_role("heading", name="Delete: key pair by-chromium").wait_for()
     assert page.evaluate("document.activeElement.closest('dialog') !== null"), "the keyboard is in the dialog"
     page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")

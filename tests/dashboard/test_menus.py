@@ -83,7 +83,15 @@ def test_a_dialog_of_a_row_says_what_it_is_about():
     group = {"id": ID, "name": "web", "project_id": PROJECT, "security_group_rules": []}
     shown = Dashboard({f"GET /v2.0/security-groups/{ID}": {"security_group": group}})
     text = shown.send(f"/project/security_groups/{ID}/delete-rule/?target={ID}").text
-    assert "Delete rule: web" in words(text) and "Delete rule</button>" in text
+    assert "Delete rule: security group web" in words(text) and "Delete rule</button>" in text
+
+
+def test_dialogs_say_the_kind_of_what_they_act_on():
+    shown = SampleDashboard()
+    for panel in PANELS:
+        for path in [path for path in pages(panel) if "?target=" in path][:1]:
+            title = words(re.search("(?s)<h1 id=.dialog-title.*?</h1>", shown.send(path).text)[0])
+            assert f": {panel.noun} " in title
 
 
 @pytest.mark.parametrize("panel", [p for p in PANELS if any(table.actions for tab in p.tabs for table in tab.tables)],

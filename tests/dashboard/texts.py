@@ -63,6 +63,8 @@ def of_module(text: str) -> set[str]:
             if name == "Tab":  # (title, columns) pairs
                 shown += [pair.elts[0] for word in node.keywords if word.arg == "facts" and isinstance(word.value, ast.Tuple)
                           for pair in word.value.elts if isinstance(pair, ast.Tuple)]
+            if name == "Panel":  # a word in small letters, such as names in code are
+                found.update(text for word in node.keywords if word.arg == "noun" for text in _strings(word.value))
             for part in shown:
                 found.update(text for text in _strings(part) if name in ("Text", "Partly") or not _CODE.fullmatch(text))
         elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
