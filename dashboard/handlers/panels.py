@@ -73,10 +73,11 @@ class Handlers:
         if panel.more:
             panel.more(req, page.rows)
         usable = self._usable(active)
-        return render(req, "list.html", panel=panel, view=view, page=page, sizes=tables.SIZES,
+        bulk = [a for a in usable if a.bulk]
+        return render(req, "list.html", panel=panel, view=view, page=page, sizes=tables.SIZES, most=tables.MOST,
                       actions=any(not a.hidden for a in usable), offered=self._offered(active),
-                      bulk=[a for a in usable if a.bulk], busy=any(panel.busy(row) for row in page.rows),
-                      own=lambda row: panel.is_own(row, active.project_id))
+                      bulk=bulk, busy=any(panel.busy(row) for row in page.rows),
+                      choosable=lambda row: panel.is_own(row, active.project_id) and any(a.when(row) for a in bulk))
 
     def _csv(self, req, view: tables.View):
         rows, stopped = tables.everything(req, view)

@@ -1,5 +1,7 @@
 """Host aggregates."""
 
+import dataclasses
+
 from common.rest import path
 from dashboard import forms
 from dashboard.asks import do, get, send
@@ -41,6 +43,8 @@ def _own_metadata(row: Row) -> dict:
     return {k: v for k, v in row["metadata"].items() if k != "availability_zone"}
 
 
+_ZONE = Field("zone", "Availability zone", help="Instances can be launched in it. Leave empty if the aggregate is no zone.")
+
 PANEL = Panel(
     path="/admin/aggregates", title="Host aggregates", noun="host aggregate", menu="Admin", admin=True,
     source=Source("compute", lambda query: path("/v2.1/os-aggregates", query=query), "aggregates", pages=False,
@@ -50,7 +54,7 @@ PANEL = Panel(
     actions=(
         Action("edit", "Edit", _edit_aggregate, lambda req, row: [
             Field("name", "Name", required=True, initial=row["name"]),
-            Field("zone", "Availability zone", initial=row["availability_zone"] or "")], done="{name} was changed."),
+            dataclasses.replace(_ZONE, initial=row["availability_zone"] or "")], done="{name} was changed."),
         Action("host", "Add host", lambda req, id, values, row: _aggregate(req, id, {"add_host": values}), _host_fields,
                done="The host was added."),
         Action("remove-host", "Remove", lambda req, id, values,
@@ -63,10 +67,13 @@ PANEL = Panel(
         deletion("compute", lambda id: path("/v2.1/os-aggregates/{name}", id), bulk=True,
                  ask="{name} is deleted. Its hosts must be removed first.")),
     item=lambda req, id: get("compute", path("/v2.1/os-aggregates/{name}", id), "aggregate"),
-    tabs=(Tab("hosts", "Hosts", tables=(Table("Hosts", lambda found, row: [{"host": h} for h in row["hosts"]], (
+    tabs=(Tab("hosts", "Hosts", facts=(("Host aggregate", (
+        Column("ID", "id", "code"), Column("Availability zone", "availability_zone"),
+        Column("Metadata", lambda r: shown(_own_metadata(r)), "lines"), Column("Created", "created_at", "time"))),),
+        tables=(Table("Hosts", lambda found, row: [{"host": h} for h in row["hosts"]], (
         Column("Host", "host"),),
         "This aggregate has no hosts. Add those that have something in common, such as SSDs.", target="host",
         actions=("remove-host",), add=("host",)),)),),
-    create=Create("Create aggregate", (Field("name", "Name", required=True), Field("zone", "Availability zone")),
+    create=Create("Create aggregate", (Field("name", "Name", required=True), _ZONE),
                   _create_aggregate),
     empty="There are no host aggregates yet. They group hosts that have something in common, such as SSDs.")

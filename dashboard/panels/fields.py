@@ -14,6 +14,8 @@ NONE_OF_ALL = Text("No project has any yet. What projects create is listed here.
 # The row of a tab that an action is for.
 TARGET = Field("target", "Target", "hidden", required=True, preset=True)
 DESCRIPTION = Field("description", "Description")
+PUBLIC = Field("public", "Public", "check", initial=True,
+               help="All projects may use it. Otherwise, only those that are given access.")
 
 
 def deletion(service: str, where: typing.Callable[[str], Path], *, ask: str, danger: str = "danger",

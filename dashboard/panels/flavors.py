@@ -5,7 +5,7 @@ from dashboard import forms
 from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import TARGET, deletion, edited, pairs_field, shown
+from dashboard.panels.fields import PUBLIC, TARGET, deletion, edited, pairs_field, shown
 from dashboard.texts import Text
 
 
@@ -39,13 +39,7 @@ def _flavor_act(req, id: str, name: str, project: str) -> None:
 
 
 def _access(req, id: str):
-    return {"access": get("compute", path("/v2.1/flavors/{name}/os-flavor-access", id), "flavor_access", instead=[]),
-            "projects": get("identity", path("/v3/projects"), "projects", instead=[])}
-
-
-def _access_rows(found: dict, row: Row) -> list[Row]:
-    names = {p["id"]: p["name"] for p in found["projects"]}
-    return [{**a, "name": names.get(a["tenant_id"], "")} for a in found["access"]]
+    return {"access": get("compute", path("/v2.1/flavors/{name}/os-flavor-access", id), "flavor_access", instead=[])}
 
 
 def _is_public(row: Row) -> bool:
@@ -70,11 +64,11 @@ PANEL = Panel(
             pairs_field("specs", "Extra specs", row["extra_specs"], example=Text("For example hw:cpu_policy=dedicated."),
                         rows=6)],
                done="The extra specs were changed."),
-        Action("access", "Give access to a project", lambda req, id, values, row: _flavor_act(
-            req, id, "addTenantAccess", values["project"]), _access_fields, when=lambda row: not _is_public(row), tab="access",
-            done="The project may use {name}."),
+        Action("access", "Give access to a project", submit="Give access", run=lambda req, id, values, row: _flavor_act(
+            req, id, "addTenantAccess", values["project"]), fields=_access_fields, when=lambda row: not _is_public(row),
+            tab="access", done="The project may use {name}."),
         Action("remove-access", "Remove", lambda req, id, values, row: _flavor_act(
-            req, id, "removeTenantAccess", values["target"]), (TARGET,), title="Take access from project",
+            req, id, "removeTenantAccess", values["target"]), (TARGET,), title="Remove access",
             hidden=True, danger="danger", tab="access",
             ask="The project can no longer use {name}.", done="The project can no longer use {name}."),
         deletion("compute", lambda id: path("/v2.1/flavors/{name}", id), bulk=True,
@@ -82,19 +76,20 @@ PANEL = Panel(
     item=lambda req, id: get("compute", path("/v2.1/flavors/{name}", id), "flavor"),
     tabs=(Tab("overview", "Overview", facts=(("Flavor", (
         Column("ID", "id", "code"), Column("Description", "description"), Column("VCPUs", "vcpus"), Column("RAM", "ram", "mib"),
-        Column("Disk", "disk", "gib"), Column("Public", _is_public, "yes"),
+        Column("Disk", "disk", "gib"), Column("Ephemeral disk", "OS-FLV-EXT-DATA:ephemeral", "gib"),
+        Column("Swap", lambda r: r["swap"] or 0, "mib"), Column("Public", _is_public, "yes"),
         Column("Extra specs", lambda r: shown(r["extra_specs"]), "lines"))),)),
-        Tab("access", "Access", _access, tables=(Table("Projects that may use it", _access_rows, (
-            Column("Project", "name"), Column("ID", "tenant_id", "code")),
-            "No project was given access. Those of a private flavor need it; a public one is for all.",
+        Tab("access", "Access", _access, tables=(Table("Projects that may use it", lambda found, row: found["access"], (
+            Column("Project", "tenant_id", "project"), Column("ID", "tenant_id", "code")),
+            "No project was given access. All projects may use a public flavor; a private one is for those that are listed here.",
             target="tenant_id",
             actions=("remove-access",), add=("access",)),))),
     create=Create("Create flavor", (
         Field("name", "Name", required=True), Field("id", "ID", help="Leave empty to have one generated."),
         Field("vcpus", "VCPUs", "number", True, low=1, high=1000, initial=1),
         Field("ram", "RAM in GiB", "memory", True, low=1, high=10**8, initial=512),
-        Field("disk", "Disk in GiB", "number", True, high=10**6, initial=1),
+        Field("disk", "Disk in GiB", "number", True, high=10**6, initial=1, help="0: as large as the image."),
         Field("ephemeral", "Ephemeral disk in GiB", "number", True, high=10**6, initial=0),
-        Field("swap", "Swap in GiB", "memory", True, high=10**8, initial=0), Field("public", "Public", "check", initial=True),
+        Field("swap", "Swap in GiB", "memory", True, high=10**8, initial=0), PUBLIC,
         Field("description", "Description")), _create_flavor),
     empty="There are no flavors yet. Each instance has the VCPUs, RAM and disk of one.")

@@ -13,8 +13,9 @@ from dashboard.texts import Text
 
 _REASON = (Field("reason", "Reason"),)
 
-_HOW = Field("how", "How", "choice", True, options=(
-    ("live", "While they run; those that are off as they are"), ("cold", "Stopped, and confirmed afterwards")))
+_HOW = Field("how", "Method", "choice", True, options=(("live", "Live migration"), ("cold", "Cold migration")),
+             help="Live: instances keep running, and those that are off stay off. Cold: they are stopped, and each move must be "
+                  "confirmed afterwards.")
 
 
 def _servers(req, row: Row) -> list[Row]:
@@ -55,8 +56,14 @@ def _evacuate(req, id, values, row):
 
 def _other_hosts(req, row) -> list[Field]:
     found = send(req, get("compute", path("/v2.1/os-services", query={"binary": "nova-compute"}), "services"))
-    return [Field("host", "Host", "choice", blank="The scheduler chooses", options=[
+    return [Field("host", "New host", "choice", blank="The scheduler chooses", options=[
         (s["host"], s["host"]) for s in found if s["state"] == "up" and s["host"] != row["service"]["host"]])]
+
+
+def _version(row: Row) -> str:
+    """The version of a hypervisor, which the API has as one number."""
+    number = row["hypervisor_version"]  # 0: not known
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}" if number else ""
 
 
 HYPERVISORS = Panel(
@@ -83,8 +90,9 @@ HYPERVISORS = Panel(
         ("Capacity", (Column("VCPUs", lambda r: (r["vcpus_used"], r["vcpus"]), "bar"),
                       Column("RAM, GiB", lambda r: (r["memory_mb_used"] / 1024, r["memory_mb"] / 1024), "bar"),
                       Column("Disk, GiB", lambda r: (r["local_gb_used"], r["local_gb"]), "bar"))),
-        ("Host", (Column("ID", "id", "code"), Column("Address", "host_ip", "code"), Column("Type", "hypervisor_type"),
-                  Column("Version", "hypervisor_version"), Column("Reason", lambda r: r["service"].get("disabled_reason"))))),),
+        ("Host", (Column("ID", "id", "code"), Column("Address", "host_ip"), Column("Type", "hypervisor_type"),
+                  Column("Version", _version), Column("Status", "status", "status"),
+                  Column("Disabled because", lambda r: r["service"].get("disabled_reason"))))),),
         Tab("instances", "Instances", lambda req, id: {"of": get("compute", path("/v2.1/os-hypervisors/{id}", id, query={
             "with_servers": "true"}), "hypervisor", version="2.87")}, tables=(Table(
                 "Instances", lambda found, row: found["of"].get("servers") or [], (

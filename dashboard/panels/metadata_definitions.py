@@ -11,8 +11,16 @@ from dashboard.panel import Action, Column, Create, Filter, Panel, Row, Source, 
 from dashboard.panels.fields import TARGET, deletion
 from dashboard.texts import Text
 
-_EXAMPLE = ('{"namespace": "Example", "display_name": "…", "properties": {"colour": {"title": "Colour", "type": "string"}}, '
-            '"resource_type_associations": [{"name": "OS::Glance::Image"}]}')
+_EXAMPLE = """{
+  "namespace": "Example",
+  "display_name": "…",
+  "properties": {
+    "colour": {"title": "Colour", "type": "string"}
+  },
+  "resource_type_associations": [
+    {"name": "OS::Glance::Image"}
+  ]
+}"""
 
 
 def _import(req, values: dict) -> str:

@@ -133,7 +133,7 @@ PANEL = Panel(
                ask="What this rule allows is blocked, unless another rule allows it.", done="The rule was deleted."),
         deletion("network", lambda id: path("/v2.0/security-groups/{id}", id), when=lambda row: row["name"] != "default",
                  bulk=True,
-                 ask="{name} is deleted with its rules. No instance may use it.")),
+                 ask="{name} is deleted with its rules. Remove it from all instances first.")),
     item=lambda req, id: get("network", path("/v2.0/security-groups/{id}", id), "security_group"),
     tabs=(Tab("rules", "Rules", _groups, tables=(Table(
         "Rules", _rules, (

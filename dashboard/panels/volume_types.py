@@ -1,11 +1,13 @@
 """Volume types."""
 
+import dataclasses
+
 from common.rest import path
 from dashboard import forms
 from dashboard.asks import do, get, send
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Panel, Row, Source, Tab, Table
-from dashboard.panels.fields import TARGET, deletion, edited, pairs_field, shown
+from dashboard.panels.fields import PUBLIC, TARGET, deletion, edited, pairs_field, shown
 from dashboard.texts import Text
 
 
@@ -46,13 +48,7 @@ def _access_fields(req, row):
 
 def _access_asks(req, id: str):
     # The volume service refuses the question for public types.
-    return {"access": get("volume", path("/v3/types/{id}/os-volume-type-access", id), "volume_type_access", instead=[]),
-            "projects": get("identity", path("/v3/projects"), "projects", instead=[])}
-
-
-def _access_rows(found: dict, row: Row) -> list[Row]:
-    names = {p["id"]: p["name"] for p in found["projects"]}
-    return [{**a, "name": names.get(a["project_id"], "")} for a in found["access"]]
+    return {"access": get("volume", path("/v3/types/{id}/os-volume-type-access", id), "volume_type_access", instead=[])}
 
 
 PANEL = Panel(
@@ -65,27 +61,29 @@ PANEL = Panel(
         Action("edit", "Edit", _edit_type, lambda req, row: [
             Field("name", "Name", required=True, initial=row["name"]),
             Field("description", "Description", initial=row["description"] or ""),
-            Field("public", "Public", "check", initial=row["is_public"])], done="{name} was changed."),
+            dataclasses.replace(PUBLIC, initial=row["is_public"])], done="{name} was changed."),
         Action("specs", "Edit extra specs", _type_specs, lambda req, row: [
             pairs_field("specs", "Extra specs", row.get("extra_specs", {}))], done="The extra specs were changed."),
-        Action("access", "Give access to a project", lambda req, id, values, row: _access(
-            req, id, "addProjectAccess", values["project"]), _access_fields, when=_is_private, tab="access",
+        Action("access", "Give access to a project", submit="Give access", run=lambda req, id, values, row: _access(
+            req, id, "addProjectAccess", values["project"]), fields=_access_fields, when=_is_private, tab="access",
             done="The project may use {name}."),
         Action("remove-access", "Remove", lambda req, id, values, row: _access(
-            req, id, "removeProjectAccess", values["target"]), (TARGET,), title="Take access from project",
+            req, id, "removeProjectAccess", values["target"]), (TARGET,), title="Remove access",
             hidden=True, danger="danger", tab="access",
             ask="The project can no longer create volumes of {name}.", done="The project can no longer use {name}."),
-        deletion("volume", lambda id: path("/v3/types/{id}", id), bulk=True, ask="{name} is deleted. No volume may have it.")),
+        deletion("volume", lambda id: path("/v3/types/{id}", id), bulk=True,
+                 ask="{name} is deleted. Volumes that have it must be deleted or retyped first.")),
     item=lambda req, id: get("volume", path("/v3/types/{id}", id), "volume_type"),
     tabs=(Tab("overview", "Overview", facts=(("Volume type", (
         Column("ID", "id", "code"), Column("Description", "description"), Column("Public", "is_public", "yes"),
         Column("Extra specs", lambda r: shown(r.get("extra_specs", {})), "lines"))),)),
-        Tab("access", "Access", _access_asks, tables=(Table("Projects that may use it", _access_rows, (
-            Column("Project", "name"), Column("ID", "project_id", "code")),
-            "No project was given access. Those of a private type need it; a public one is for all.", target="project_id",
+        Tab("access", "Access", _access_asks, tables=(Table("Projects that may use it", lambda found, row: found["access"], (
+            Column("Project", "project_id", "project"), Column("ID", "project_id", "code")),
+            "No project was given access. All projects may use a public type; a private one is for those that are listed here.",
+            target="project_id",
             actions=("remove-access",), add=("access",)),))),
     create=Create("Create volume type", (
         Field("name", "Name", required=True), Field("description", "Description"),
-        Field("public", "Public", "check", initial=True),
+        PUBLIC,
         Field("specs", "Extra specs", "area", help="One key=value per line.", max_length=20000)), _create_type),
     empty="There are no volume types yet. A type says where volumes are stored.")

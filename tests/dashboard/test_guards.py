@@ -506,3 +506,12 @@ def test_a_list_says_which_rows_it_shows():
     assert "1–20 of 10,000" in text and "21–40 of 10,000" in text
     assert "21–25 of 25" in shown("/identity/roles/", 25)
     assert "9 found" in shown("/identity/roles/", 9)
+
+
+def test_the_version_of_a_hypervisor_is_written_with_points():
+    host = {"id": ID, "hypervisor_hostname": "node1", "state": "up", "status": "enabled", "host_ip": "192.0.2.1",
+            "hypervisor_type": "QEMU", "service": {"host": "node1", "disabled_reason": None}, **dict.fromkeys((
+                "vcpus", "vcpus_used", "memory_mb", "memory_mb_used", "local_gb", "local_gb_used", "running_vms"), 1)}
+    for number, text in ((7002013, "Version 7.2.13 Status"), (0, "Version – Status")):  # 0: nobody knows
+        dashboard = Dashboard({f"GET /v2.1/os-hypervisors/{ID}": {"hypervisor": host | {"hypervisor_version": number}}})
+        assert text in words(dashboard.send(f"/admin/hypervisors/{ID}/").text)

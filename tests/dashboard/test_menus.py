@@ -141,3 +141,12 @@ def test_a_choice_says_what_tells_its_options_apart():
     page = words(SampleDashboard().send("/project/instances/launch/").text)
     assert "data-00 (1 GiB)" in page and "port-01: 10.1.0.5" in page
     assert "data-00 (1 GiB)" in words(SampleDashboard().send("/project/volumes/create/").text)
+
+
+def test_only_rows_that_an_action_is_for_can_be_chosen():
+    shown = SampleDashboard()
+    protected = [f"debian-{n:02}" for n in range(1, 20, 4)]
+    for path, others in (("/project/security_groups/", ["default"]), ("/admin/images/", protected)):
+        chosen = re.findall(r'name="id" value="[^ ]+ ([^"]*)"', shown.send(path).text)
+        named = re.findall(r'class="first"><a[^>]*>([^<]*)', shown.send(path).text)
+        assert [name for name in named if name not in chosen] == others

@@ -93,6 +93,47 @@ def test_ids_are_whole_where_there_is_room(shown: Screens):
 
 
 @needs_chromium
+def test_what_is_no_id_is_never_cut(shown: Screens):
+    """An address of an interface ends with what tells it from others."""
+    for path in ("/project/ports/", "/admin/ports/"):
+        for width in (1024, 1280):
+            page = shown.open(View(path), width)
+            assert page.evaluate(
+                "[...document.querySelectorAll('td code:not(.id)')].every((e) => e.scrollWidth <= e.clientWidth)"), (path, width)
+
+
+@needs_chromium
+def test_amounts_stand_beside_their_labels(shown: Screens):
+    """The bar is below them: above, it would seem to be of the row before."""
+    for width in (390, 1280):
+        page = shown.open(View("/admin/hypervisors/"), width)
+        assert page.evaluate("""() => [...document.querySelectorAll("td .meter")].every((meter) => {
+            const [text, bar] = [...meter.children].map((e) => e.getBoundingClientRect());
+            return text.bottom <= bar.top + 1 && Math.abs(text.top - meter.closest("td").getBoundingClientRect().top) < 14;
+        })""")
+
+
+@needs_chromium
+def test_actions_stay_beside_a_long_name(shown: Screens):
+    view = next(view for view in VIEWS if view.path.startswith("/admin/networks/") and "tab=overview" in view.path
+                and view.state == "long")
+    for width in (360, 768, 1280):
+        page = shown.open(view, width)
+        assert page.evaluate("""() => {
+            const [name, actions] = [".head h1", ".head h1 + .do"].map((e) => document.querySelector(e).getBoundingClientRect());
+            return actions.left >= name.right && actions.top < name.bottom;
+        }"""), width
+
+
+@needs_chromium
+def test_tools_of_a_list_are_whole_words(shown: Screens):
+    view = next(view for view in VIEWS if view.path == "/admin/volume_types/" and view.state == "full")
+    for width in (360, 390):
+        page = shown.open(view, width)
+        assert page.evaluate("[...document.querySelectorAll('.tools .button')].every((e) => e.offsetHeight < 42)"), width
+
+
+@needs_chromium
 def test_short_words_are_not_broken_where_others_are_long(shown: Screens):
     """Addresses, and links such as Launch, have a column that is wide enough."""
     for view in [view for view in VIEWS if view.state == "long" and view.path in (
@@ -130,7 +171,7 @@ def test_a_card_that_begins_with_an_amount_says_of_what(shown: Screens):
 def test_the_box_of_a_card_is_in_its_corner(shown: Screens):
     for path in ("/project/key_pairs/", "/admin/images/"):  # few columns, and many
         page = shown.open(View(path), 768)
-        assert page.evaluate("""() => [...document.querySelectorAll("tbody tr:has(.pick)")].every((row) =>
+        assert page.evaluate("""() => [...document.querySelectorAll("tbody tr:has(.pick input)")].every((row) =>
             row.getBoundingClientRect().right - row.querySelector(".pick input").getBoundingClientRect().right < 24)"""), path
 
 
