@@ -151,7 +151,7 @@ VOLUME_SERVICES = Panel(
                   row=lambda row: {**row, "id": f"{row['binary']} {row['host']}"}),
     columns=(Column("Name", "binary", sort="binary"), Column("Host", "host", sort="host"), Column("Zone", "zone"),
              Column("Status", "status", "status"), Column("State", "state", "status", "state"),
-             Column("Last seen", "updated_at", "time")), empty=_SERVICES.empty)
+             Column("Reason", "disabled_reason"), Column("Last seen", "updated_at", "time")), empty=_SERVICES.empty)
 
 AGENTS = Panel(
     path="/admin/agents", title="Network agents", noun="agent", menu="Admin", admin=True,

@@ -53,9 +53,14 @@ def _subnet(values: dict) -> dict:
     return body | ({"allocation_pools": pools} if pools else {})
 
 
-def _add_subnet(req, network_id: str, values: dict) -> None:
+def _add_subnet(req, network: Row, values: dict) -> None:
     do(req, "POST", "network", path("/v2.0/subnets"), {"subnet": {
-        **_subnet(values), "network_id": network_id, "cidr": values["cidr"], "ip_version": 6 if ":" in values["cidr"] else 4}})
+        **_subnet(values), **_in(network), "cidr": values["cidr"], "ip_version": 6 if ":" in values["cidr"] else 4}})
+
+
+def _in(network: Row) -> dict:
+    """What makes a thing one of a network, and of its project instead of the one that an administrator is logged in to."""
+    return {"network_id": network["id"], "project_id": network["project_id"]}
 
 
 def _create(req, values: dict) -> str:
@@ -63,7 +68,7 @@ def _create(req, values: dict) -> str:
         "name": values["name"], "admin_state_up": values["up"]}}, "network")
     if values["cidr"]:
         try:
-            _add_subnet(req, made["id"], values)
+            _add_subnet(req, made, values)
         except errors.Error:
             undo(req, "network", path("/v2.0/networks/{id}", made["id"]))
             raise
@@ -104,7 +109,7 @@ def _edit(req, id, values, row):
 
 
 def _new_subnet(req, id, values, row):
-    _add_subnet(req, id, values)
+    _add_subnet(req, row, values)
 
 
 def _edit_subnet_fields(req, row):
@@ -123,8 +128,7 @@ def _edit_subnet(req, id, values, row):
 
 
 def _port_fields(req, row):
-    own = session.required(req).project_id
-    groups = send(req, get("network", path("/v2.0/security-groups", query={"project_id": own}), "security_groups"))
+    groups = send(req, get("network", path("/v2.0/security-groups", query={"project_id": row["project_id"]}), "security_groups"))
     return [Field("name", "Name"), Field("fixed_ip", "Fixed IP address", help="Leave empty for any address."),
             Field("mac", "MAC address", help="Leave empty to have one generated."), Field("up", "Enabled", "check", initial=True),
             Field("groups", "Security groups", "many", options=forms.named(groups),
@@ -132,7 +136,7 @@ def _port_fields(req, row):
 
 
 def _new_port(req, id, values, row):
-    body = {"network_id": id, "name": values["name"], "admin_state_up": values["up"], "security_groups": values["groups"]}
+    body = {**_in(row), "name": values["name"], "admin_state_up": values["up"], "security_groups": values["groups"]}
     body |= {"fixed_ips": [{"ip_address": values["fixed_ip"]}]} if values["fixed_ip"] else {}
     body |= {"mac_address": values["mac"]} if values["mac"] else {}
     do(req, "POST", "network", path("/v2.0/ports"), {"port": body})
@@ -211,6 +215,4 @@ PANEL = Panel(
 
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/networks", title="All networks", menu="Admin", admin=True, create=None, empty=NONE_OF_ALL, owner="",
-    # What these make would belong to the administrator's project.
-    actions=PANEL.without("subnet", "port"),
     columns=(PANEL.columns[0], Column("Project", "project_id", "project"), *PANEL.columns[1:]))

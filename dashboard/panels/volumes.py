@@ -187,8 +187,8 @@ _FACTS = (("Volume", (
     Column("Bootable", lambda r: r["bootable"] == "true", "yes"),
     Column("Shareable", "multiattach", "yes"), Column("Encrypted", "encrypted", "yes"),
     Column("Attached to", lambda r: r.get("instances"), "links"), Column("Availability zone", "availability_zone"),
-    Column("Created", "created_at", "time"), Column("Source volume", lambda r: _link("volumes", r["source_volid"]), "links"),
-    Column("Source snapshot", lambda r: _link("snapshots", r["snapshot_id"]), "links"),
+    Column("Created", "created_at", "time"), Column("Source volume", lambda r: _link("volumes", r.get("source_volid")), "links"),
+    Column("Source snapshot", lambda r: _link("snapshots", r.get("snapshot_id")), "links"),
     Column("Host", lambda r: r.get("os-vol-host-attr:host")),
     Column("Metadata", lambda r: shown(r["metadata"]), "lines"))),)
 

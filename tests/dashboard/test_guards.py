@@ -238,6 +238,17 @@ def test_an_administrator_is_offered_networks_of_the_project_only():
     assert offered(f"/admin/instances/{ID}/attach-interface/") == ["n1", "n2"], "those of the instance's project"
 
 
+def test_what_an_administrator_adds_to_a_network_is_of_its_project():
+    """Not of the project that he is logged in to."""
+    network = {"id": ID, "name": "net", "project_id": OTHER, "shared": False, "router:external": False}
+    dashboard = Dashboard({f"GET /v2.0/networks/{ID}": {"network": network}, "POST /v2.0/subnets": {}, "POST /v2.0/ports": {},
+                           "GET /v2.0/security-groups": {"security_groups": []}})
+    assert dashboard.send(f"/admin/networks/{ID}/subnet/", [("cidr", "10.0.0.0/24")]).status_int == 303
+    assert dashboard.send(f"/admin/networks/{ID}/port/", [("up", "1")]).status_int == 303
+    assert [sent.body.popitem()[1]["project_id"] for sent in dashboard.apis.changes()] == [OTHER, OTHER]
+    assert {sent.query["project_id"] for sent in dashboard.apis.sent if sent.path == "/v2.0/security-groups"} == {OTHER}
+
+
 def test_what_refreshes_itself_sends_no_secret():
     busy = {**VOLUME, "status": "creating"}
     dashboard = Dashboard({"GET /v3/volumes/detail": {"volumes": [busy]}, f"GET /v3/volumes/{ID}": {"volume": busy}})
@@ -379,7 +390,7 @@ def test_an_upload_that_a_service_fails_keeps_what_was_typed(failing, error):
 
 
 def test_a_failed_network_says_why():
-    dashboard = Dashboard({"POST /v2.0/networks": {"network": {"id": ID}},
+    dashboard = Dashboard({"POST /v2.0/networks": {"network": {"id": ID, "project_id": PROJECT}},
                            "POST /v2.0/subnets": errors.BadRequest("Overlaps."),
                            f"DELETE /v2.0/networks/{ID}": errors.Conflict("In use.")})
     answer = dashboard.send("/project/networks/create/", [("name", "n"), ("cidr", "10.0.0.0/8")])
