@@ -46,6 +46,14 @@ def _has_left(row: dict, host: str | None) -> bool:
     return host is not None and (row["host"] != host or row["task_state"] in LEAVING_TASKS)
 
 
+def _kept(groups: list[dict], ids: list[str] | None) -> list[dict]:
+    """Those of a server's security groups that its ports have; see ``rpcapi.GroupIds``."""
+    if ids is None:
+        return groups
+    others = set(ids) - {group["id"] for group in groups}  # the default group, whose id is not known, may be among them
+    return [group for group in groups if group["id"] in ids or others and not group["id"]]
+
+
 class Manager:
     def __init__(self, service):
         self.service = service
@@ -287,14 +295,14 @@ class Manager:
         return row is not None
 
     def interface_detached(self, ctx, uuid: str, port_id: str, events: list, attach_id: str | None = None,
-                           host: str | None = None) -> None:
+                           host: str | None = None, group_ids: list | None = None) -> None:
         with self.service.db.writer() as connection:
             row = self._locked_networks(connection, uuid, host)
             if row is not None:
                 left = [p for p in row["network_info"] if not _is_attachment(p, port_id, attach_id)]
                 wanted = {p["id"] for p in left}
                 connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(
-                    network_info=left, requested_networks=[
+                    network_info=left, security_groups=_kept(row["security_groups"], group_ids), requested_networks=[
                         n for n in row["requested_networks"] if n.get("port") != port_id or port_id in wanted]))
             actions.events(connection, ctx.request_id, uuid, events)
 

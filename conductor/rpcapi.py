@@ -34,6 +34,8 @@ Device = Annotated[Id | None, Added("1.1")]
 AttachId = Annotated[str | None, Added("1.3")]
 # The host that reports, which counts while the server is there and not leaving; None, as of the release before: in any case.
 OfHost = Annotated[HostName | None, Added("1.9")]
+# The ids of the security groups that the server's ports have now; None, as from agents of the release before: they are not known.
+GroupIds = Annotated[list[Id] | None, Added("1.11")]
 
 
 class ConductorAPI(Client):
@@ -55,7 +57,8 @@ class ConductorAPI(Client):
         "1.7": "next_operation_step is new, and steps have number and goes_on.",
         "1.8": "guest_moved is new.",
         "1.9": "attached, detached, detach_failed, interface_attached and interface_detached take host.",
-        "1.10": "guest_expected is new."}
+        "1.10": "guest_expected is new.",
+        "1.11": "interface_detached takes group_ids."}
 
     @call(timeout_s=15)
     def begin_build(self, ctx, uuid: Id, host: HostName) -> InstanceToBuild | None:
@@ -190,7 +193,7 @@ class ConductorAPI(Client):
 
     @call(timeout_s=15, since="1.1")
     def interface_detached(self, ctx, uuid: Id, port_id: Id, events: list[Event], attach_id: AttachId = None,
-                           host: OfHost = None) -> None:
+                           host: OfHost = None, group_ids: GroupIds = None) -> None:
         """An interface was detached. Repeatable. Late: one that was attached since stays."""
 
     @call(timeout_s=15)

@@ -1,8 +1,12 @@
 """Give a guest that runs another network interface, or take one away."""
 
+import logging
+
 from common import context, errors, server_resources
 from compute_agent.tasks.reporting import ReportingTask
 from conductor.messages import Port, RequestedNetwork
+
+LOG = logging.getLogger(__name__)
 
 
 class _InterfaceTask(ReportingTask):
@@ -133,4 +137,14 @@ class DetachInterface(_InterfaceTask):
 
     def record(self, state):
         self.agent.conductor.interface_detached(self.agent.context(), state["uuid"], state["port"]["id"], self.take_events(),
-                                                state["port"].get("attach_id", ""), host=self.agent.conf.host)
+                                                state["port"].get("attach_id", ""), host=self.agent.conf.host,
+                                                group_ids=self._group_ids(state))
+
+    def _group_ids(self, state) -> list[str] | None:
+        """Of the server's other ports. They are only shown, so nothing waits for a network service that does not answer."""
+        try:
+            found = server_resources.ports_of(self.agent.rest, state["uuid"])
+        except errors.Error as error:
+            LOG.warning("the security groups of instance %s are not known: %s", state["uuid"], error)
+            return None
+        return sorted({group for port in found for group in port["security_groups"]})

@@ -3,6 +3,7 @@
 from common import errors, rows
 from common.calls import Call
 from compute_api import access, networks
+from compute_api.services import security_groups
 from compute_api.services.attachments import steady
 from conductor.db import actions, models
 
@@ -29,7 +30,9 @@ def create(call: Call, id: str, given: dict) -> tuple[dict, dict]:
     with call.svc.db.writer() as connection:
         row = _attachable(call, connection, id)
         actions.start(connection, call.ctx, id, "attach_interface")
-    return row, call.svc.agents.attach_interface(call.ctx, row["host"], id, request)
+    port = call.svc.agents.attach_interface(call.ctx, row["host"], id, request)
+    security_groups.refresh(call, id)
+    return row, port
 
 
 def _attachable(call: Call, connection, id: str) -> dict:

@@ -3,6 +3,7 @@ add and remove groups of servers. Source: the compute API reference, "Security g
 """
 
 import collections.abc
+import logging
 
 from common import errors, rows
 from common.calls import Call
@@ -10,6 +11,8 @@ from common.rest import path
 from compute_api import access, networks
 from compute_api.services import servers
 from conductor.db import actions, models
+
+LOG = logging.getLogger(__name__)
 
 
 def _many(call: Call, **query) -> list[dict]:
@@ -81,6 +84,26 @@ def of_server(call: Call, id: str) -> list[dict]:
     return by_ids(call, {g for p in networks.ports_of(call, row) for g in p["security_groups"]})
 
 
+def refresh(call: Call, id: str) -> None:
+    """Show the groups that a server's ports have now. They are only shown: an error is logged."""
+    try:
+        with call.svc.db.reader() as connection:
+            row = rows.get(connection, models.instances, id, key="uuid", resource="Instance")
+        ids = {g for p in networks.ports_of(call, row) for g in p["security_groups"]}
+        # An administrator may have given it one that the caller does not see.
+        known = {g["id"]: g for g in [*row["security_groups"], *by_ids(call, ids)]}
+    except errors.Error as error:
+        LOG.warning("the security groups of instance %s are not known: %s", id, error)
+    else:
+        _store(call, id, [g for i, g in known.items() if i in ids])
+
+
+def _store(call: Call, id: str, groups: list[dict]) -> None:
+    shown = [{"id": g["id"], "name": g["name"]} for g in groups]
+    with call.svc.db.writer() as connection:
+        rows.update_where(connection, models.instances, {"security_groups": shown}, uuid=id)
+
+
 def change(call: Call, id: str, name: str, *, adding: bool) -> None:
     """Add the group to all ports of the server, or remove it."""
     rule = "os_compute_api:os-security-groups:add" if adding else "os_compute_api:os-security-groups:remove"
@@ -103,6 +126,4 @@ def change(call: Call, id: str, name: str, *, adding: bool) -> None:
         left = [g for g in port["security_groups"] if g != group] + ([group] if adding else [])
         networks.request(call, "PUT", path("/v2.0/ports/{id}", port["id"]), {"port": {"security_groups": left}})
         has |= set(left)
-    shown = [{"id": g["id"], "name": g["name"]} for g in known if g["id"] in has]
-    with call.svc.db.writer() as connection:
-        rows.update_where(connection, models.instances, {"security_groups": shown}, uuid=id)
+    _store(call, id, [g for g in known if g["id"] in has])

@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from common import db, migrate, rows
+from common import db, errors, migrate, rows
 from common.calls import Call
 from common.context import Context
 from common.db import Database
-from compute_api.services import external_events
+from compute_api.services import external_events, security_groups
+from conductor import manager
 from conductor.db import models
 from tests.compute.test_guests import ROW
 
@@ -88,3 +89,37 @@ def test_a_server_that_is_being_built_keeps_the_groups_asked_for(service):
     given = {**PORT, "floating_ips": [floating], "security_groups": [{"id": "g2", "name": "ssh"}]}
     assert _event(service, "s1", given) == 200
     assert _groups(service) == asked and _shown(service)[0]["floating_ips"] == [floating]
+
+
+WEB, SSH, DEFAULT = {"id": "g1", "name": "web"}, {"id": "g2", "name": "ssh"}, {"id": "", "name": "default"}
+
+
+@pytest.mark.parametrize("groups, ids, kept", [
+    ([WEB, SSH], ["g1"], [WEB]), ([WEB, SSH], [], []), ([WEB, SSH], None, [WEB, SSH]), ([WEB], ["g1", "unknown"], [WEB]),
+    ([DEFAULT], ["its id"], [DEFAULT]), ([DEFAULT, WEB], ["g1"], [WEB]), ([DEFAULT], [], [])])
+def test_what_is_left_of_the_groups_of_a_server_when_an_interface_is_detached(groups, ids, kept):
+    assert manager._kept(groups, ids) == kept
+
+
+class Network:
+    """The network service, which shows the caller only the group "web"."""
+
+    def request(self, method, service, where, **more):
+        if "security-groups" in str(where):
+            return {"security_groups": [{**WEB, "description": ""}]}
+        return {"ports": [{"id": "p1", "device_id": "s1", "security_groups": ["g1", "g2"]}]}
+
+
+def test_groups_are_refreshed_also_with_one_that_the_caller_does_not_see(service, monkeypatch):
+    with service.db.writer() as connection:
+        rows.update_where(connection, models.instances, {"security_groups": [DEFAULT, SSH]}, uuid="s1")
+    service.rest = Network()
+    call = Call(service, Context())
+    security_groups.refresh(call, "s1")
+    assert _groups(service) == [SSH, WEB]
+
+    def away(*args, **more):
+        raise errors.ServiceUnavailable(part="the network service")
+    monkeypatch.setattr(service.rest, "request", away)
+    security_groups.refresh(call, "s1")
+    assert _groups(service) == [SSH, WEB]

@@ -67,6 +67,18 @@ def test_a_server_shows_the_groups_of_its_ports(client, group):
     client.call("network", "DELETE", f"/ports/{port['id']}")
 
 
+def test_a_server_shows_the_groups_of_interfaces_that_come_and_go(client, group):
+    """They were shown after the next change of one of its ports."""
+    port = client.call("network", "POST", "/ports", {"port": {
+        "network_id": network_id(client), "security_groups": [group]}})["port"]
+    with active_server(client, "growing") as server:
+        client.call("compute", "POST", f"/servers/{server}/os-interface", {"interfaceAttachment": {"port_id": port["id"]}})
+        assert sorted(groups_of(client, server)) == ["default", "web"]
+        client.call("compute", "DELETE", f"/servers/{server}/os-interface/{port['id']}")
+        wait_for(lambda: groups_of(client, server) == ["default"], 20, what="its groups to go with it")
+    client.call("network", "DELETE", f"/ports/{port['id']}")
+
+
 def test_new_addresses_of_a_port_are_shown(client):
     with active_server(client, "moved") as server:
         port = port_of(client, server)

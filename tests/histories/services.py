@@ -76,7 +76,7 @@ class Services:
         port = {"id": self.new_id("a"), "network_id": "", "project_id": "p", "device_id": "", "device_owner": "", "relation": "",
                 "created_for_server": bool(values.get("device_id")), "binding:host_id": "", "binding:vif_type": "bridge",
                 "status": "DOWN", "revision_number": 1, "mac_address": "fa:16:3e:00:00:01", "fixed_ips": [],
-                "binding:profile": {}}
+                "binding:profile": {}, "security_groups": []}
         self.ports[port["id"]] = port
         self._bind(port, values)
         return dict(port)
