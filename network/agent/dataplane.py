@@ -8,10 +8,13 @@ from network import roles
 from network.agent import audit, dhcp, parsing, routers
 from network.agent.backoff import Backoff
 from network.agent.filters import Filters
-from network.agent.links import Links, bridge_name, namespaces, set_sysctl, tap_name, taps_of, tunnel_name
+from network.agent.links import Links, bridge_name, namespaces, raise_sysctl, set_sysctl, tap_name, taps_of, tunnel_name
 from network.agent.metadata import MetadataProxy
 
 LOG = logging.getLogger(__name__)
+# How many the kernel keeps before it looks for some to forget, and at most; by default 512 and 1024. Each costs this agent 70 µs
+# whenever it reads those of a namespace.
+NEIGHBOURS = {2: 1 << 13, 3: 1 << 14}
 
 
 def _here(ports: list[dict]) -> list[dict]:
@@ -165,6 +168,10 @@ class LinuxDataplane:
         """Load the filters of all local ports. If that fails, no tap of a new port is brought up."""
         for path in ("bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables", "ipv4/ip_forward"):
             set_sysctl(path, "1")
+        # One table holds the neighbours of all namespaces. When it is full, none of them finds anybody else.
+        for family in ("ipv4", "ipv6"):
+            for number, count in NEIGHBOURS.items():
+                raise_sysctl(f"{family}/neigh/default/gc_thresh{number}", count)
         # A guest that returns by live migration finds what the kernel knew of its connections, whose TCP windows are long past.
         set_sysctl("netfilter/nf_conntrack_tcp_be_liberal", "1")
         ports = _here(merged["ports"])

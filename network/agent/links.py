@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import pathlib
 import socket
 import struct
 import threading
@@ -23,6 +24,7 @@ CLONE_NEWNET = 0x40000000
 NUD_NOARP, NUD_PERMANENT, NTF_MASTER, NTF_STICKY = 0x40, 0x80, 0x04, 0x40
 _TAP = 2  # IFF_TAP of linux/if_tun.h
 FLOOD = "00:00:00:00:00:00"  # the entry for frames with an unknown destination
+SYSCTLS = pathlib.Path("/proc/sys/net")
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -61,10 +63,16 @@ def in_namespace(name: str, work):
 def set_sysctl(path: str, value: str) -> None:
     """Write below /proc/sys/net of the thread's namespace; settings that the kernel lacks are skipped."""
     try:
-        with open(f"/proc/sys/net/{path}", "w") as out:
-            out.write(value)
+        (SYSCTLS / path).write_text(value)
     except FileNotFoundError:
         LOG.debug("this kernel has no net/%s", path)
+
+
+def raise_sysctl(path: str, value: int) -> None:
+    """As ``set_sysctl``, unless it is more already: an operator may have set it."""
+    with contextlib.suppress(FileNotFoundError):
+        if int((SYSCTLS / path).read_text()) < value:
+            set_sysctl(path, str(value))
 
 
 class Links:

@@ -208,11 +208,11 @@ class MetadataProxy:
         def neighbours() -> str:
             return pathlib.Path("/proc/thread-self/net/arp").read_text()
         try:
-            rows = [line.split() for line in in_namespace(namespace, neighbours).splitlines()[1:]]
+            found = [line.split() for line in in_namespace(namespace, neighbours).splitlines() if line.startswith(f"{address} ")]
         except OSError:
             return False
         own = {port["mac_address"], *(p["mac_address"] for p in port["allowed_address_pairs"])}
-        return any(row[0] == address and row[3] in own for row in rows)
+        return any(row[3] in own for row in found)
 
     def fetch(self, port: dict, path: str, body: bytes | None = None) -> tuple[int, bytes, str]:
         """(status, body, content type) of a server's metadata.

@@ -4,10 +4,12 @@ import os
 import pathlib
 import subprocess
 import sys
+import unittest.mock
 
 import pytest
 
 from common import errors
+from network.agent import dataplane, links
 from tests.network import test_resync
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -123,3 +125,16 @@ def test_an_address_that_comes_back_is_not_forgotten():
     plane.give(test_resync.GOOD, ports=ports("10.0.0.3"), partial=True)
     plane.give(test_resync.GOOD, ports=ports("10.0.0.2"), routers=[router(1)])
     assert plane.told == [{}, {NETWORK: {("10.0.0.3", "a")}}]
+
+
+def test_the_host_keeps_many_neighbours_and_what_an_operator_has_set(tmp_path, monkeypatch):
+    monkeypatch.setattr(links, "SYSCTLS", tmp_path)
+    (tmp_path / "ipv4/neigh/default").mkdir(parents=True)
+    limits = [tmp_path / f"ipv4/neigh/default/gc_thresh{n}" for n in (2, 3)]
+    for limit, value in zip(limits, ("512\n", "1000000\n")):
+        limit.write_text(value)
+    plane = Plane()
+    plane.filters = unittest.mock.MagicMock()
+    dataplane.LinuxDataplane._filter(plane, {"ports": []}, {}, False)
+    assert [limit.read_text() for limit in limits] == ["8192", "1000000\n"]
+    assert sorted(tmp_path.rglob("gc_thresh*")) == limits
