@@ -5,6 +5,7 @@ Two guests, ``mallory`` and ``victim``, are network namespaces whose link ends a
 """
 
 import contextlib
+import itertools
 import os
 import pathlib
 import socket
@@ -467,6 +468,52 @@ def test_a_guest_whose_port_is_taken_away_is_not_unfiltered_for_a_moment(cloud, 
     cloud.plane.apply(state())
     assert not any(arrived)
     assert links.tap_name(GROUP) not in sh("ip", "-o", "link")
+
+
+class Monitor:
+    """What ``ip monitor`` says, in a namespace or (None) on the host."""
+
+    def __init__(self, name: str | None):
+        self.ip = ["ip", "-o", *(["-n", name] if name else [])]
+        words = [*self.ip, "monitor", "link", "address", "route", "neigh"]
+        self.said = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+        self.mark("127.9.9.1")
+
+    def mark(self, address: str) -> list[str]:
+        """What was said until now. An address comes and goes, until that is said too: the program takes a moment to begin."""
+        stop = threading.Event()
+
+        def change():
+            while not stop.is_set():
+                for verb in ("add", "del"):
+                    sh(*self.ip, "addr", verb, f"{address}/32", "dev", "lo")
+                stop.wait(0.05)
+        thread = threading.Thread(target=change)
+        thread.start()
+        lines = list(itertools.takewhile(lambda line: address not in line, self.said.stdout))
+        stop.set()
+        thread.join()
+        return lines
+
+    def end(self) -> list[str]:
+        lines = self.mark("127.9.9.2")
+        self.said.kill()
+        self.said.communicate()
+        return [line for line in lines if "127.9.9" not in line]
+
+
+def test_a_state_that_is_applied_again_makes_the_kernel_forget_nothing(cloud):
+    """What is set, even to what it was, may make it drop neighbours, or routes."""
+    cloud.plane.apply(state())
+    # The servers are to know a guest.
+    assert cloud.mallory.connect("10.0.0.2", 53) and "1 received" in cloud.mallory.run("ping", "-c1", "-W2", "10.0.0.1")
+    monitors = [Monitor(name) for name in (None, f"qdhcp-{NET}", routers.namespace(state()["routers"][0]), cloud.victim.name)]
+    for _ in range(2):
+        cloud.plane.apply(state())
+    said = [line for monitor in monitors for line in monitor.end()]
+    # Neighbours come, are confirmed, or do not answer, at any time.
+    mine = [line for line in said if not line.rstrip().endswith(("INCOMPLETE", "FAILED"))]
+    assert "".join(line for line in mine if "lladdr" not in line or line.startswith("Deleted")) == ""
 
 
 def test_threads_leave_no_resources_behind(cloud):
