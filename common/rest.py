@@ -157,6 +157,8 @@ class RestClient:
             send["X-Auth-Token"] = ctx.token if as_user else self.service_token(fresh=fresh)
             if as_user and ctx.access_rules is not None:
                 send["X-Service-Token"] = self.service_token(fresh=fresh)
+            if fresh and hasattr(body, "seek"):  # a file: it was sent in vain
+                body.seek(0)
             response = self._send(method, url, send, body, timeout_s, service, preload_content=not stream)
             if response.status != 401 or fresh or as_user and "X-Service-Token" not in send:
                 break

@@ -1,5 +1,6 @@
 """REST between services: whose words an error has, and what is done about tokens that are not valid any more."""
 
+import io
 import types
 
 import pytest
@@ -24,12 +25,14 @@ class Service(rest.RestClient):
     def __init__(self):
         super().__init__(types.SimpleNamespace(endpoints=types.SimpleNamespace(image="http://image")))
         self.sent: list[dict] = []
+        self.bodies: list[bytes | None] = []
 
     def service_token(self, *, fresh=False):
         return "fresh" if fresh else "old"
 
     def _send(self, method, url, headers, body, timeout_s, service, **more):
         self.sent.append(dict(headers))
+        self.bodies.append(body and body.read())
         return types.SimpleNamespace(status=401 if "old" in headers.values() or "expired" in headers.values() else 200, data=b"")
 
 
@@ -40,6 +43,13 @@ def test_a_service_renews_its_token_also_beside_a_users(ctx):
     service.request("GET", "image", rest.path("/v2/images"), ctx=ctx)
     name = "X-Service-Token" if ctx else "X-Auth-Token"
     assert [headers[name] for headers in service.sent] == ["old", "fresh"]
+
+
+def test_a_file_is_sent_again_with_the_renewed_token():
+    """The image service waited ten minutes for the rest of an upload, of which it had refused the first try."""
+    service = Service()
+    service.request("PUT", "image", rest.path("/v2/images/file"), body=io.BytesIO(b"data"))
+    assert service.bodies == [b"data", b"data"]
 
 
 def test_a_users_token_is_not_renewed():
