@@ -14,8 +14,8 @@ AUTH = schema.obj({"auth": schema.obj({
 SERVICE = schema.wrapped("OS-KSADM:service", {
     "name": schema.TEXT, "type": schema.NAME, "description": schema.LONG_TEXT}, ("type",), extra=True)
 ENDPOINT = schema.wrapped("endpoint", {
-    "service_id": schema.NAME, "region": schema.TEXT, "publicurl": _URL, "internalurl": _URL, "adminurl": _URL},
-    ("service_id", "publicurl"), extra=True)
+    "service_id": schema.NAME, "region": schema.TEXT, "publicurl": {**_URL, "type": "string"}, "internalurl": _URL,
+    "adminurl": _URL}, ("service_id", "publicurl"), extra=True)
 ROLE = schema.wrapped("role", {"name": schema.NAME}, ("name",), extra=True)
 _TENANT = {"id": {"type": "string", "maxLength": 64}, "name": {**schema.NAME, "maxLength": 64},
            "description": schema.LONG_TEXT, "enabled": {"type": "boolean"}}

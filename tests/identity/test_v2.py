@@ -88,7 +88,8 @@ def test_names_pages_and_wrong_requests(old):
             ("POST", "/users", {"user": {"name": "u", "enabled": 3}}, 400), ("POST", "/users", {"user": {"password": "x"}}, 400),
             ("POST", "/users", {"user": {"name": "u", "tenantId": "x"}}, 404), ("DELETE", "/endpoints/x", None, 404),
             ("POST", "/endpoints", {"endpoint": {"service_id": "x", "publicurl": "http://x"}}, 404),
-            ("POST", "/endpoints", {"endpoint": {"service_id": "x", "publicurl": "no url"}}, 400)):
+            ("POST", "/endpoints", {"endpoint": {"service_id": "x", "publicurl": "no url"}}, 400),
+            ("POST", "/endpoints", {"endpoint": {"service_id": "x", "publicurl": None}}, 400)):
         old(method, path, body, expect=status)
     assert not [u for u in old("GET", "/users")["users"] if u["name"] == "u"], "what was refused changed nothing"
     for auth in ({}, {"passwordCredentials": {"password": "x"}},
