@@ -28,6 +28,7 @@ HEAD_LIMIT, POST_LIMIT, ANSWER_LIMIT = 8192, 4096, 1 << 20
 REQUEST_S, FETCH_S = 15, 10  # seconds for a request to arrive, and for the service to answer
 # Limits of concurrent connections: total, of the guests of a project, and of a guest.
 CONNECTIONS, CONNECTIONS_OF_PROJECT, CONNECTIONS_EACH = 128, 64, 8
+TRIES, TRY_S = 6, 0.1  # to find out who has an address
 LOG = logging.getLogger(__name__)
 
 
@@ -43,6 +44,17 @@ def path_of(target: str) -> str:
     if any(s in (".", "..") for s in segments) or any(not 0x20 < ord(c) < 0x7F or c in "\\#%" for c in decoded):
         raise ValueError("not a path of this service")
     return "/" + urllib.parse.quote("/".join(s for i, s in enumerate(segments) if s or i == len(segments) - 1), safe="/:=@,+~")
+
+
+def macs_of(address: str) -> set[str]:
+    """Who has an address, as the kernel knows for the thread's namespace. If it does not know, it is made to ask."""
+    rows = [line.split() for line in pathlib.Path("/proc/thread-self/net/arp").read_text().splitlines()
+            if line.startswith(f"{address} ")]
+    found = {row[3] for row in rows if row[2] != "0x0"}  # the flags of one that has not answered
+    if not found:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"", (address, 9))  # the port for what is to be discarded (RFC 863)
+    return found
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -204,15 +216,19 @@ class MetadataProxy:
     def is_its_own(namespace: str, address: str, port: dict) -> bool:
         """Whether an address can only be used by the port that has it: without port security, or with address pairs, another
         guest may send from it.
+
+        The kernel may have forgotten who has it, and cloud-init does not ask twice.
         """
-        def neighbours() -> str:
-            return pathlib.Path("/proc/thread-self/net/arp").read_text()
-        try:
-            found = [line.split() for line in in_namespace(namespace, neighbours).splitlines() if line.startswith(f"{address} ")]
-        except OSError:
-            return False
         own = {port["mac_address"], *(p["mac_address"] for p in port["allowed_address_pairs"])}
-        return any(row[3] in own for row in found)
+        for _ in range(TRIES):
+            try:
+                found = in_namespace(namespace, lambda: macs_of(address))
+            except OSError:
+                return False
+            if found:
+                return bool(found & own)
+            time.sleep(TRY_S)
+        return False
 
     def fetch(self, port: dict, path: str, body: bytes | None = None) -> tuple[int, bytes, str]:
         """(status, body, content type) of a server's metadata.

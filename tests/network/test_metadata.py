@@ -176,8 +176,8 @@ def test_a_path_is_always_one(target):
 
 
 def test_an_address_that_another_port_uses_is_not_answered(tmp_path, monkeypatch):
-    rows = "IP address HW type Flags HW address Mask Device\n10.0.0.5 0x1 0x2 fa:16:3e:00:00:77 * ns-x\n"
-    monkeypatch.setattr(metadata, "in_namespace", lambda name, work: rows)
+    monkeypatch.setattr(metadata, "in_namespace", lambda name, work: work())
+    monkeypatch.setattr(metadata, "macs_of", lambda address: {"fa:16:3e:00:00:77"} if address == "10.0.0.5" else set())
     assert not metadata.MetadataProxy.is_its_own("space", "10.0.0.5", PORT)
     assert metadata.MetadataProxy.is_its_own("space", "10.0.0.5", {**PORT, "mac_address": "fa:16:3e:00:00:77"})
     assert not metadata.MetadataProxy.is_its_own("space", "10.0.0.6", PORT)

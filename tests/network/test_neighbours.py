@@ -38,19 +38,27 @@ host.ensure_veth("tap2", "brq1", guest, "eth0", GUEST, 1450)
 guest.set_addresses("eth0", ["10.9.0.3/24"])
 listener = in_namespace("qdhcp-n", listen)
 def knows():
-    port = {"mac_address": GUEST, "allowed_address_pairs": []}
-    return MetadataProxy.is_its_own("qdhcp-n", "10.9.0.3", port)
+    with open("/proc/thread-self/net/arp") as table:
+        return any(line.startswith("10.9.0.3 ") and GUEST in line for line in table)
+def known():
+    return in_namespace("qdhcp-n", knows)
+def its_own(address, mac):
+    return MetadataProxy.is_its_own("qdhcp-n", address, {"mac_address": mac, "allowed_address_pairs": []})
 
-assert not knows()
+assert not known()
 connection = in_namespace("guest", lambda: socket.create_connection(("10.9.0.2", 80), 3))
-assert knows()
+assert known()
 apply(1450)
 apply(1400)
-assert knows(), "applying the state made the kernel forget a guest"
+assert known(), "applying the state made the kernel forget a guest"
 server.drop_neighbours("ns-1", {("10.9.0.3", MAC), ("10.9.0.4", GUEST)})
-assert knows()
+assert known()
 server.drop_neighbours("ns-1", {("10.9.0.3", GUEST)})
-assert not knows()
+assert not known()
+assert its_own("10.9.0.3", GUEST), "the kernel was not made to ask"
+assert not its_own("10.9.0.3", MAC)
+assert not its_own("10.9.0.4", GUEST)  # nobody answers
+assert not its_own("10.8.0.4", GUEST)  # which leads nowhere
 print("done")
 """
 
