@@ -7,10 +7,18 @@ two names in ``<state>/etc`` (written by the installer, with the secrets), then 
 
 import os
 import pathlib
+import re
 import socket
 import sys
 
 from oslo_config import cfg
+
+_NO_NUMBER = re.compile(r"invalid literal for int\(\) with base 10: (.*)")
+
+
+class ConfigError(ValueError):
+    """A configuration file cannot be used; the text names the file, the option and what is wrong."""
+
 
 COMMON_OPTS = [
     cfg.StrOpt("state_path", default="/var/lib/pileus", help="State directory of this host."),
@@ -29,8 +37,8 @@ COMMON_OPTS = [
     cfg.ListOpt("default_log_levels", mutable=True, default=[
         *(f"{name}=WARNING" for name in ("amqp", "oslo.messaging", "oslo_messaging", "urllib3", "alembic", "sqlalchemy",
                                          "stevedore", "oslo_policy", "pyroute2", "futurist", "routes")),
-        # The connection errors are logged; the tracebacks of retries add nothing.
-        "oslo.messaging._drivers.impl_rabbit=ERROR"],
+        # See common.log.Outages.
+        "oslo.messaging._drivers.impl_rabbit=INFO"],
         help="Log levels, as logger=LEVEL; reloaded when a configuration file changes. "
              "Requests are logged by the logger access."),
     cfg.StrOpt("log_file", default="", help="File to log to; empty: standard error."),
@@ -88,6 +96,7 @@ def load(service: str, opts: dict, state: str | None = None, overrides: dict | N
     :param state: state directory; default $PILEUS_STATE or /var/lib/pileus
     :param overrides: {"group.option" or "option": value}, which take precedence over files
     :returns: a new ConfigOpts, never the global one
+    :raises ConfigError: a file cannot be read, or an option has a value that it cannot have
     """
     state = state or os.environ.get("PILEUS_STATE", "/var/lib/pileus")
     conf = cfg.ConfigOpts()
@@ -98,7 +107,7 @@ def load(service: str, opts: dict, state: str | None = None, overrides: dict | N
     conf.register_opts(UPGRADE_OPTS, group="upgrade_levels")
     for group, group_opts in opts.items():
         conf.register_opts(group_opts, group=None if group == "DEFAULT" else group)
-    conf([], project="pileus", prog=service, default_config_files=[str(f) for f in files(service, state)])
+    _read(conf, service, files(service, state))
     conf.set_override("state_path", state)
     for name, value in (overrides or {}).items():
         group, _, option = name.rpartition(".")
@@ -106,11 +115,52 @@ def load(service: str, opts: dict, state: str | None = None, overrides: dict | N
     return conf
 
 
+def _read(conf: cfg.ConfigOpts, service: str, paths: list[pathlib.Path]) -> None:
+    try:
+        conf([], project="pileus", prog=service, default_config_files=[str(path) for path in paths])
+    except cfg.ConfigFileParseError as error:
+        cause = error.__context__
+        where, what = (f":{cause.lineno}", cause.msg) if isinstance(cause, cfg.ParseError) else ("", error.msg)
+        raise ConfigError(f"{error.config_file}{where}: {what}") from None
+    except cfg.ConfigFilesPermissionDeniedError as error:
+        raise ConfigError(f"no permission to read {', '.join(error.config_files)}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{next(filter(_is_binary, paths))}: this is not text in UTF-8") from None
+    # Each option is read now. Otherwise a wrong value would be an error when the option is first used.
+    for group, options in [("DEFAULT", conf._opts), *((name, found._opts) for name, found in conf._groups.items())]:
+        for name in options:
+            try:
+                conf[name] if group == "DEFAULT" else conf[group][name]  # noqa: B018
+            except cfg.ConfigSourceValueError as error:
+                what = _NO_NUMBER.sub(r"\1 is not a whole number", str(error).partition("is not valid: ")[2])
+            except (cfg.NoSuchOptError, cfg.TemplateSubstitutionError):
+                what = "its value has a dollar sign; write it as $$"
+            else:
+                continue
+            with_it = [path for path in paths if name in settings(path).get(group, {})]
+            raise ConfigError(f"{with_it[-1] if with_it else 'the environment'}: [{group}] {name}: {what}")
+
+
+def _is_binary(path: pathlib.Path) -> bool:
+    try:
+        path.read_text()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def settings(path: pathlib.Path) -> dict[str, dict[str, list[str]]]:
+    """{section: {option: values}} of a file that ``load`` can read."""
+    found: dict[str, dict[str, list[str]]] = {}
+    cfg.ConfigParser(str(path), found).parse()
+    return found
+
+
 def add_group(conf, group: str, opts: list) -> None:
     """Register an option group whose name comes from the configuration.
 
-    :raises ValueError: an option or group of this name exists already
+    :raises ConfigError: an option or group of this name exists already
     """
     if group in conf:
-        raise ValueError(f"{group!r} is already the name of another option or group")
+        raise ConfigError(f"{group!r} is already the name of another option or group")
     conf.register_opts(opts, group=group)

@@ -50,6 +50,13 @@ def _postgresql(error) -> str:
 _DRIVERS = {"sqlite3": _sqlite, "pymysql": _mysql, "psycopg2": _postgresql}
 
 
+def driver_text(error: Exception) -> str:
+    """What a database's driver says, in a line and without the statement."""
+    original = getattr(error, "orig", None) or error
+    text = original.args[-1] if original.args and isinstance(original.args[-1], str) else str(original)
+    return next(iter(text.strip().splitlines()), type(original).__name__)
+
+
 # The results of ``kind``.
 KINDS = ("away", "retried", "constraint", "client", "ours")
 

@@ -6,14 +6,23 @@ import logging
 import logging.handlers
 import re
 import sys
+import time
 
 from common import conf as conf_module
 from common import context, periodic
 
 LOG = logging.getLogger(__name__)
+BUS = "oslo.messaging._drivers.impl_rabbit"
+OUTAGE_S = 60  # a broker that does not respond is logged again after this time
 # A header, JSON field or key=value pair with a secret; the value is replaced.
 _SECRET = re.compile(r"(?i)((?:x-auth-token|x-subject-token|password|secret|adminPass|auth_key)"
                      r"[\"']?\s*[:=]\s*[\"']?)([^\"'\s,}]+)")
+
+# An attempt to connect to the broker that failed.
+_LOST = re.compile(r"(?:Connection failed|is unreachable|closed the connection[^:]*"
+                   r"|Unable to connect to AMQP server[^:]*:\d+[^:]*): (?P<why>.*?)"
+                   r"(?:\. Trying again in .*| \(retrying in .*)?\Z", re.S)
+_REFUSED = "it refuses the user name or the password in transport_url"
 
 
 def mask(text: str) -> str:
@@ -46,11 +55,45 @@ def setup(service: str, conf) -> None:
 
     If the file is moved away, as logrotate does, the next line creates a new one.
     """
-    handler: logging.Handler = (logging.handlers.WatchedFileHandler(conf.log_file) if conf.log_file
-                                else logging.StreamHandler(sys.stderr))
+    to_file(service, conf.log_file)
+    set_levels(conf.debug, conf.default_log_levels)
+    bus = logging.getLogger(BUS)
+    if not any(isinstance(each, Outages) for each in bus.filters):
+        bus.addFilter(Outages())
+
+
+def to_file(service: str, path: str) -> None:
+    """Write JSON lines to a file; to standard error if ``path`` is empty."""
+    handler: logging.Handler = logging.handlers.WatchedFileHandler(path) if path else logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(service))
     logging.getLogger().handlers[:] = [handler]
-    set_levels(conf.debug, conf.default_log_levels)
+
+
+class Outages(logging.Filter):
+    """Of what oslo.messaging logs about its connections, lets through that the broker does not respond, once a minute, and that
+    it responds again. Each connection of a daemon retries several times a minute."""
+
+    def __init__(self):
+        super().__init__()
+        self._said: float | None = None  # when the outage was last logged; None: there is none
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if "Reconnected to AMQP server" in text:
+            was_away, self._said = self._said is not None, None
+            record.msg, record.args = "the broker responds again", ()
+            return was_away
+        lost = _LOST.search(text)
+        if lost is None:
+            return record.levelno >= logging.ERROR
+        now = time.monotonic()
+        if self._said is not None and now - self._said < OUTAGE_S:
+            return False
+        self._said = now
+        why = _REFUSED if "ACCESS_REFUSED" in text else lost["why"].replace("<RecoverableConnectionError: unknown error>",
+                                                                           "it closed the connection")
+        record.msg, record.args = "the broker does not respond, and is asked again until it does: %s", (why,)
+        return True
 
 
 def set_levels(debug: bool, levels: list[str]) -> None:

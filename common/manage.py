@@ -2,9 +2,36 @@
 
 import argparse
 import datetime
+import functools
 import sys
+from collections.abc import Callable
 
 from common.version import Version
+
+
+def explain(error: Exception) -> str | None:
+    """What an operator must know of an error that is no fault of the program; None for other errors."""
+    from sqlalchemy import exc
+
+    from common import conf, db_errors, errors
+    if isinstance(error, (conf.ConfigError, errors.Error)):
+        return str(error)
+    if isinstance(error, exc.TimeoutError) or isinstance(error, exc.StatementError) and db_errors.cause(error) == "away":
+        return f"the database cannot be used: {db_errors.driver_text(error)}"
+    return None
+
+
+def explained(main: Callable[..., int]) -> Callable[..., int]:
+    """A command that prints an error of which ``explain`` knows in place of a traceback."""
+    @functools.wraps(main)
+    def run(argv=None) -> int:
+        try:
+            return main(argv)
+        except Exception as error:
+            if (text := explain(error)) is None:
+                raise
+            return fail(text)
+    return run
 
 
 def moment(text: str) -> datetime.datetime:

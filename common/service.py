@@ -167,7 +167,10 @@ def listen(conf, port: int) -> socket.socket:
     # Inherited by accepted sockets. Without it, the last segment of a long response waits for the client's delayed
     # acknowledgement: 40 ms per request.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.bind((conf.bind_host, port))
+    try:
+        sock.bind((conf.bind_host, port))
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}: {conf.bind_host} port {port}") from None
     sock.listen(1024)
     return sock
 

@@ -9,6 +9,7 @@ import collections.abc
 import logging
 import time
 
+from common.conf import ConfigError
 from common.messages import FIRST, Version, format_version, parse_version
 
 LOG = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ class Level:
     :param name: of the interface in ``[upgrade_levels]``; "": none
     :param own: the version of this release
     :param running: reads the versions of the services; None if the client has no database
-    :raises ValueError: the configured version does not exist
+    :raises ConfigError: the configured version does not exist
     """
 
     def __init__(self, conf, name: str, own: Version, running: Running | None = None):
@@ -33,8 +34,8 @@ class Level:
         configured = conf.upgrade_levels[name] if name else AUTO
         self._fixed = None if configured == AUTO else parse_version(configured)
         if self._fixed is not None and not FIRST <= self._fixed <= own:
-            raise ValueError(f"[upgrade_levels] {name} = {configured}: this release has {format_version(FIRST)} to "
-                             f"{format_version(own)}")
+            raise ConfigError(f"[upgrade_levels] {name} = {configured}: this release has {format_version(FIRST)} to "
+                              f"{format_version(own)}")
         self._level = own
         self._read_at: float | None = None
 

@@ -13,6 +13,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@manage.explained
 def main(argv=None) -> int:
     from conductor.db import aggregates, deletion, flavors, hosts
     from conductor.service import Conductor

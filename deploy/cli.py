@@ -168,6 +168,12 @@ def main(argv=None) -> int:
     except PermissionError as error:  # a cloud's files are accessible to its owner only
         print(f"pileus {args.command}: no permission for {error.filename}; run this as the user of the cloud", file=sys.stderr)
         return 1
+    except Exception as error:
+        from common import manage
+        if (text := manage.explain(error)) is None:
+            raise
+        print(f"pileus {args.command}: {text}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

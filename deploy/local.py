@@ -18,6 +18,7 @@ import time  # noqa: E402
 import eventlet.tpool  # noqa: E402
 
 from common import files, log, native, service  # noqa: E402
+from common.conf import ConfigError  # noqa: E402
 from deploy import first, options, ports, prepare, settings, statedir  # noqa: E402
 from deploy.daemons import DAEMONS  # noqa: E402
 
@@ -109,7 +110,7 @@ def main(argv=None) -> int:
             return run(args, state)
     except OSError as error:
         text = ports.explain(error)
-    except (statedir.StateError, RuntimeError) as error:
+    except (statedir.StateError, ConfigError, RuntimeError) as error:
         text = str(error)
     print(f"pileus: {text}", file=sys.stderr)
     return 1

@@ -9,9 +9,9 @@ import urllib.request
 import prometheus_client.parser
 from oslo_config import cfg
 
-from common import conf, db
+from common import conf, db, db_errors
 from common.messages import parse_version
-from deploy import bus, exporter, processes, statedir, stuck
+from deploy import bus, exporter, processes, settings, statedir, stuck
 from deploy.daemons import PORTS
 from deploy.overview import UNREADABLE, Agent, Overview
 
@@ -83,7 +83,7 @@ class Parts:
         try:
             return work(*args)
         except UNREADABLE as error:
-            self.problems.append(f"{what}: the database does not respond ({str(getattr(error, 'orig', error)).splitlines()[0]})")
+            self.problems.append(f"{what}: the database cannot be used: {db_errors.driver_text(error)}")
         except bus.Away as error:
             self.problems.append(f"{what}: {error}")
         return []
@@ -97,10 +97,14 @@ def collect(state: str, after_s: float = stuck.STUCK_S) -> dict:
     """
     statedir.require_cloud(state)
     known, parts = statedir.load(state), Parts()
-    loaded = conf.load("exporter", exporter.OPTS, state)
-    found: dict = {"state": state, "address": loaded.my_ip, "daemons": running(state),
-                   "unhealthy": health(loaded.my_ip, known.port_offset, (loaded.metrics.bind_host, loaded.metrics.port))}
-    overview = Overview(state, "status")
+    invalid, unread = settings.problems(state)
+    found: dict = {"state": state, "address": known.ip, "daemons": running(state), "configuration": [*invalid, *unread]}
+    try:
+        loaded, overview = conf.load("exporter", exporter.OPTS, state), Overview(state, "status")
+    except conf.ConfigError:  # one of those above; nothing can be asked
+        return {**found, **{name: {} if name == "unhealthy" else [] for name in (
+            "unhealthy", "agents", "versions", "hosts", "queues", "abandoned", "stuck", "problems")}, "ok": False}
+    found["unhealthy"] = health(loaded.my_ip, known.port_offset, (loaded.metrics.bind_host, loaded.metrics.port))
     try:
         asked = {"compute hosts": lambda: overview.compute().agents, "network agents": overview.network,
                  "volume agents": lambda: overview.volume().agents}
@@ -120,7 +124,7 @@ def collect(state: str, after_s: float = stuck.STUCK_S) -> dict:
     found["stuck"] = [one.as_dict() | {"text": str(one)} for one in late]
     found["problems"] = parts.problems
     found["ok"] = all(found["daemons"].values()) and not any(
-        found[name] for name in ("unhealthy", "hosts", "abandoned", "stuck", "problems"))
+        found[name] for name in ("configuration", "unhealthy", "hosts", "abandoned", "stuck", "problems"))
     return found
 
 
@@ -168,6 +172,11 @@ def main(state: str, *, after_s: float = stuck.STUCK_S, as_json: bool = False) -
         print(f"{name:18} {reason}")
     for line in [*_depths(found["queues"]), *found["versions"]]:
         print(line)
-    wrong = [*found["problems"], *found["hosts"], *found["abandoned"], *(one["text"] for one in found["stuck"])]
-    print("\n".join(wrong or ["all hosts are up, nothing is stuck"]))
+    wrong = [*(line for name in ("configuration", "problems", "hosts", "abandoned") for line in found[name]),
+             *(one["text"] for one in found["stuck"])]
+    if not any(found["daemons"].values()):
+        wrong.append("the cloud is not running; " + ("pileus up --driver fake" if "pileus" in found["daemons"] else "deploy/up")
+                     + " starts it")
+    if wrong or found["ok"]:
+        print("\n".join(wrong or ["all hosts are up, nothing is stuck"]))
     return 0 if found["ok"] else 1

@@ -10,10 +10,11 @@ import socket
 import subprocess
 import sys
 import time
+import typing
 
-from common import conf, files
+from common import conf, files, manage
 from common.periodic import wait_for
-from deploy import broker, first, host, hypervisor, lab, man, options, ports, prepare, statedir, supervisor
+from deploy import broker, first, host, hypervisor, lab, man, options, ports, prepare, settings, statedir, supervisor
 from deploy.daemons import DAEMONS, METRICS_PORT, PORTS
 
 EXTERNAL = "172.24.4.0/24"
@@ -208,13 +209,19 @@ def _upgrade(state: str) -> None:
         "venv", "rabbitmq", "image-cache", "network", "lab/*/image-cache"))
 
 
-def _configure(state: str, chosen: statedir.Choices, found: dict, transport: str) -> None:
+def _configure(state: str, chosen: statedir.Choices, transport: str, say: typing.Callable[[str], None]) -> None:
     my_ip, before = chosen.ip, statedir.load(state)
-    prepare.write_config(state, transport_url=transport, host=socket.gethostname(), my_ip=my_ip, metrics_ip=chosen.metrics_ip,
-                         database=chosen.database, extra={
-                             "volume": {"volume": {"iscsi_ip": my_ip}}, "dashboard": {"dashboard": {"http_port": "80"}},
-                             "compute-agent": {"DEFAULT": {"resume_guests_state_on_host_boot": "true"},
-                                               "libvirt": {"virt_type": chosen.virt_type}}})
+    found = prepare.write_config(
+        state, transport_url=transport, host=socket.gethostname(), my_ip=my_ip, metrics_ip=chosen.metrics_ip,
+        database=chosen.database, extra={
+            "volume": {"volume": {"iscsi_ip": my_ip}}, "dashboard": {"dashboard": {"http_port": "80"}},
+            "compute-agent": {"DEFAULT": {"resume_guests_state_on_host_boot": "true"},
+                              "libvirt": {"virt_type": chosen.virt_type}}})
+    invalid, unread = settings.problems(state)
+    if invalid:
+        raise host.HostError("\n".join(invalid))
+    for line in unread:
+        say(f"WARNING: {line}")
     prepare.sync_databases(state)
     prepare.first_rows(state, found, my_ip, before=(before.ip, before.port_offset))
 
@@ -222,6 +229,7 @@ def _configure(state: str, chosen: statedir.Choices, found: dict, transport: str
 def up(args) -> int:
     steps, state = Steps(), args.state
     statedir.check_driver(state, statedir.LIBVIRT)
+    new = statedir.driver_of(state) is None
     chosen = choose(state, args)
     my_ip = chosen.ip
     host.check_claim(state)
@@ -235,6 +243,8 @@ def up(args) -> int:
         check_ports(my_ip, chosen.metrics_ip)
     steps.say("starting broker, libvirt, iSCSI target")
     found = prepare.ensure_secrets(state)
+    if new:
+        statedir.save(state, chosen)  # the next ``up`` uses the same options, although this one may not complete
     host.claim(state)
     # The broker takes some seconds to start; meanwhile, steps that do not need it are done.
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -246,7 +256,7 @@ def up(args) -> int:
         steps.say(f"guests will run on {kvm}")
         if not supervisor.running_pid(state):
             steps.say("creating databases and users")
-            _configure(state, chosen, found, broker.transport_url(found["bus_password"], my_ip))
+            _configure(state, chosen, broker.transport_url(found["bus_password"], my_ip), steps.say)
         started.result()
     statedir.save(state, chosen)
     openrc = prepare.write_openrc(state, found, my_ip)
@@ -283,6 +293,12 @@ Pileus is up after {steps.elapsed():.0f} s. Guests run on {kvm}.
     return 0
 
 
+def _explain(error: Exception) -> str | None:
+    if isinstance(error, (host.HostError, statedir.StateError, RuntimeError, TimeoutError)):
+        return str(error)
+    return ports.explain(error) if isinstance(error, OSError) else manage.explain(error)
+
+
 def main(argv=None) -> int:
     parser = argparse.ArgumentParser(prog="deploy/up", description=__doc__)
     parser.add_argument("--state", default=os.environ.get("PILEUS_STATE", options.STATE), help="state directory of the cloud")
@@ -292,8 +308,9 @@ def main(argv=None) -> int:
     try:
         with statedir.locked(args.state):
             return up(args)
-    except (host.HostError, statedir.StateError, RuntimeError, TimeoutError, OSError) as error:
-        text = ports.explain(error) if isinstance(error, OSError) and not isinstance(error, TimeoutError) else error
+    except Exception as error:
+        if (text := _explain(error)) is None:
+            raise
         print(f"\ndeploy/up stopped: {text}\nCompleted steps are not repeated: correct the problem and run deploy/up again. "
               f"Logs: {args.state}/log", file=sys.stderr)
         return 1

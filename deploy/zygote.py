@@ -23,7 +23,7 @@ import logging  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
 
-from common import files, metrics, native, service  # noqa: E402
+from common import conf, files, log, manage, metrics, native, service  # noqa: E402
 from deploy.daemons import DAEMONS  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
@@ -36,6 +36,9 @@ LATE = ("oslo_messaging._drivers.impl_rabbit", "kombu.transport.pyamqp", "sqlalc
 
 
 END_S = 15  # a daemon gives its tasks a few seconds to end
+# Seconds before a daemon that ended at once is started again: doubled each time, up to the last.
+PAUSE_S = (1, 16)
+LOG = logging.getLogger("deploy.zygote")  # not by __name__: this is a program
 
 
 def original(name: str):
@@ -60,29 +63,20 @@ class Zygote:
         self.sockets: dict = {}
         self.pids: dict[int, tuple[str, int]] = {}
         self.born: dict[tuple[str, int], float] = {}
+        self.pauses: dict[str, int] = {}
         self.stopping = False
-
-    def open_sockets(self) -> None:
-        for name, cls in self.classes.items():
-            self.sockets[name] = service.listen_all(cls, self._conf(cls))
-
-    def _conf(self, cls):
-        from common import conf
-        return conf.load(cls.conf_name, cls.opts, self.state)
 
     def run(self) -> None:
         logging.getLogger("routes").setLevel(logging.WARNING)
         for name in LATE:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
-        self.open_sockets()
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         gc.collect()
         gc.freeze()
-        for name, cls in self.classes.items():
-            for worker in range(self._conf(cls).workers if cls.api else 1):
-                self._fork(name, worker)
+        for name in self.classes:
+            self._start(name)
         while self.pids:
             try:
                 pid, _ = self.os.waitpid(-1, 0)
@@ -92,9 +86,25 @@ class Zygote:
                 break
             job = self.pids.pop(pid, None)
             if job and not self.stopping:
-                if self.time.monotonic() - self.born[job] < 2:
-                    self.time.sleep(1)  # a daemon that ends at once must not be restarted in a busy loop
-                self._fork(*job)
+                name, _ = job
+                at_once = self.time.monotonic() - self.born[job] < 2 + self.pauses.get(name, 0)
+                self.pauses[name] = min(2 * self.pauses.get(name, 0) or PAUSE_S[0], PAUSE_S[1]) if at_once else 0
+                if name in self.sockets:
+                    self._fork(*job)
+                else:
+                    self._start(name)
+
+    def _start(self, name: str) -> None:
+        """Fork the processes of a daemon. If it cannot start, one is forked that says why and ends."""
+        cls = self.classes[name]
+        try:
+            loaded = conf.load(cls.conf_name, cls.opts, self.state)
+            self.sockets[name] = service.listen_all(cls, loaded)
+        except (conf.ConfigError, OSError) as error:
+            self._fork(name, 0, error)
+            return
+        for worker in range(loaded.workers if cls.api else 1):
+            self._fork(name, worker)
 
     def _stop(self, signum, frame) -> None:
         self.stopping = True
@@ -110,21 +120,35 @@ class Zygote:
             except ProcessLookupError:
                 continue
 
-    def _fork(self, name: str, worker: int) -> None:
+    def _fork(self, name: str, worker: int, failure: Exception | None = None) -> None:
         self.born[name, worker] = self.time.monotonic()
         pid = self.os.fork()
         if pid:
             self.pids[pid] = (name, worker)
             return
         try:
+            die_with_parent()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            self.time.sleep(self.pauses.get(name, 0))  # here: the zygote must restart other daemons meanwhile
+            if failure:
+                raise failure
             self._become(name, worker)
+        except Exception as error:  # the boundary of the process
+            self._explain(name, error)
         finally:
             os._exit(1)
 
+    def _explain(self, name: str, error: Exception) -> None:
+        log.to_file(name, self._log_file(name))
+        text = str(error) if isinstance(error, OSError) else manage.explain(error)
+        LOG.critical("%s cannot start: %s", name, text or repr(error), exc_info=None if text else error)
+        logging.shutdown()
+
+    def _log_file(self, name: str) -> str:
+        return f"{self.state}/log/{name}.log"
+
     def _become(self, name: str, worker: int) -> None:
-        die_with_parent()
         ctypes.CDLL(None).prctl(15, f"p-{name}"[:15].encode(), 0, 0, 0)  # PR_SET_NAME, as ps shows it
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if self.green:
             import eventlet
             import eventlet.hubs
@@ -135,9 +159,8 @@ class Zygote:
             for sock in sockets.values() if other != name else ():
                 sock.close()
         metrics.identify(f"{name}-{worker}-{os.getppid()}")  # one of an earlier zygote may be about to end
-        log_file = f"{self.state}/log/{name}.log"
         service.run(self.classes[name], state=self.state, sockets=self.sockets[name], worker=worker,
-                    overrides={"log_file": log_file})
+                    overrides={"log_file": self._log_file(name)})
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@manage.explained
 def main(argv=None) -> int:
     from identity.service import IdentityApi
     parser = build_parser()

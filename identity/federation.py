@@ -16,6 +16,7 @@ import typing
 import sqlalchemy as sa
 
 from common import context, errors, rows, units
+from common.conf import ConfigError
 from common.values import same_secret
 from identity.db import grants, models
 
@@ -136,8 +137,8 @@ class Federation:
         self.service = service
         secret = service.conf.federation.proxy_secret
         if secret is not None and len(secret) < 16:
-            raise ValueError("[federation] proxy_secret must have at least 16 characters: anybody who guesses it can log in as "
-                             "any user")
+            raise ConfigError("[federation] proxy_secret must have at least 16 characters: anybody who guesses it can log in as "
+                              "any user")
 
     def provider_of(self, connection, protocol_id: str, said: dict[str, str]) -> str:
         """The id of the provider for an assertion. :raises Forbidden: unknown issuer"""

@@ -20,6 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@manage.explained
 def main(argv=None) -> int:
     from image.db import images
     from image.service import ImageApi

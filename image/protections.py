@@ -19,12 +19,13 @@ import configparser
 import re
 
 from common import errors
+from common.conf import ConfigError
 
 OPERATIONS = ("create", "read", "update", "delete")
 
 
 class Protections:
-    """:raises ValueError: the file does not exist, or is invalid"""
+    """:raises ConfigError: the file does not exist, or is invalid"""
 
     def __init__(self, path: str):
         self.rules: list[tuple[re.Pattern, dict[str, frozenset[str]]]] | None = None
@@ -35,19 +36,19 @@ class Protections:
     def _read(path: str):
         parser = configparser.ConfigParser(interpolation=None)
         if not parser.read(path):
-            raise ValueError(f"property_protection_file {path} cannot be read")
+            raise ConfigError(f"property_protection_file {path} cannot be read")
         found = []
         for section in parser.sections():
             options = dict(parser[section])
             if set(options) != set(OPERATIONS):
-                raise ValueError(f"{path}: [{section}] must have the options {', '.join(OPERATIONS)}, and no others")
+                raise ConfigError(f"{path}: [{section}] must have the options {', '.join(OPERATIONS)}, and no others")
             roles = {name: frozenset(r.strip().lower() for r in text.split(",") if r.strip()) for name, text in options.items()}
             if any({"@", "!"} & each and len(each) > 1 or not each for each in roles.values()):
-                raise ValueError(f"{path}: [{section}] must be a list of roles, or @, or !")
+                raise ConfigError(f"{path}: [{section}] must be a list of roles, or @, or !")
             try:
                 found.append((re.compile(section), roles))
             except re.error as error:
-                raise ValueError(f"{path}: [{section}] is no regular expression: {error}") from None
+                raise ConfigError(f"{path}: [{section}] is no regular expression: {error}") from None
         return found
 
     def allows(self, ctx, operation: str, name: str) -> bool:

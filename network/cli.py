@@ -9,6 +9,7 @@ def build_parser() -> argparse.ArgumentParser:
     return manage.parser("network")[0]
 
 
+@manage.explained
 def main(argv=None) -> int:
     from network.service import NetworkApi
     args = build_parser().parse_args(argv)

@@ -16,6 +16,7 @@ import typing
 import sqlalchemy as sa
 
 from common import db, errors, periodic, rows, units
+from common.conf import ConfigError
 from conductor.db import actions, aggregates, allocations, hosts, instances, machine, models
 from scheduler import filters, weighers
 from scheduler.filters import groups
@@ -26,13 +27,17 @@ OLD = 5  # multiple of host_cache_s after which the cache is not used for a deci
 HOSTS_FOR_ONE = 20  # for each so many suitable hosts, the best few include one more
 
 
-def plugins(names: list[str], named: dict[str, type], conf) -> list:
-    """:raises ValueError: an unknown name"""
+def plugins(option: str, named: dict[str, type], conf) -> list:
+    """Objects of the classes that an option names.
+
+    :raises ConfigError: an unknown name
+    """
     found = []
-    for name in names:
+    for name in conf.filter_scheduler[option]:
         home, _, cls = name.rpartition(":")
         if not home and name not in named:
-            raise ValueError(f"{name} is unknown: expected one of {', '.join(sorted(named))}, or module:Class")
+            raise ConfigError(f"[filter_scheduler] {option}: {name} is unknown; expected one of {', '.join(sorted(named))}, "
+                              "or module:Class")
         found.append((getattr(importlib.import_module(home), cls) if home else named[name])(conf))
     return found
 
@@ -63,9 +68,8 @@ class Placement:
 
     def __init__(self, conf, database):
         self.conf, self.db = conf, database
-        options = conf.filter_scheduler
-        self.filters = [cls(conf) for cls in filters.ALWAYS] + plugins(options.enabled_filters, filters.NAMED, conf)
-        self.weighers = plugins(options.weight_classes, weighers.NAMED, conf)
+        self.filters = [cls(conf) for cls in filters.ALWAYS] + plugins("enabled_filters", filters.NAMED, conf)
+        self.weighers = plugins("weight_classes", weighers.NAMED, conf)
         self.group_filters = [one for one in self.filters if isinstance(one, groups.ServerGroupFilter)]
         self._wants_io_ops = any(one.wants_io_ops for one in (*self.filters, *self.weighers))
         self._hosts: dict[str, dict] = {}

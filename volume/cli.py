@@ -15,6 +15,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@manage.explained
 def main(argv=None) -> int:
     from volume.db import models
     from volume.service import VolumeScheduler

@@ -5,6 +5,7 @@ import logging
 
 from common import conf as conf_module
 from common import errors
+from common.conf import ConfigError
 from image.conf import KIND_OPTS, STORE_OPTS
 from image.stores.base import Store
 
@@ -19,7 +20,7 @@ class Stores:
 
     :param conf: the service's configuration; the options of each store are registered here
     :param default_path: directory of file stores without one
-    :raises ValueError: invalid configuration
+    :raises ConfigError: invalid configuration
     """
 
     def __init__(self, conf, default_path: str):
@@ -28,26 +29,26 @@ class Stores:
         places: dict[str, str] = {}
         for name, store in known.items():
             if places.setdefault(store.place(), name) != name:
-                raise ValueError(f"stores {places[store.place()]!r} and {name!r} use the same storage: {store.place()}")
+                raise ConfigError(f"stores {places[store.place()]!r} and {name!r} use the same storage: {store.place()}")
         self.all = dict(sorted(known.items(), key=lambda item: -item[1].weight))
         writable = [name for name in wanted if not known[name].read_only]
         chosen = conf.image.default_backend or (writable[0] if writable else "")
         if chosen not in writable:
-            raise ValueError(f"[image] default_backend {chosen!r} is none of the writable stores: {', '.join(writable)}")
+            raise ConfigError(f"[image] default_backend {chosen!r} is none of the writable stores: {', '.join(writable)}")
         self.default = known[chosen]
         self.web = next((s.name for s in known.values() if s.kind == "http"), WEB)
 
     @staticmethod
     def _load(conf, name: str, kind: str, default_path: str) -> Store:
         if kind not in KIND_OPTS:
-            raise ValueError(f"[image] enabled_backends: unknown type of store {kind!r}")
+            raise ConfigError(f"[image] enabled_backends: unknown type of store {kind!r}")
         conf_module.add_group(conf, name, [*STORE_OPTS, *KIND_OPTS[kind]])
         made = getattr(importlib.import_module(f"image.stores.{kind}"), _CLASSES[kind])
         try:
             return made(name, conf[name], default_path) if kind == "file" else made(name, conf[name])
         except ImportError as error:
-            raise ValueError(f"store {name!r} of kind {kind} needs a library that is not installed: {error.name} "
-                             f"(doc/image-stores.md says how)") from error
+            raise ConfigError(f"store {name!r} of kind {kind} needs a library that is not installed: {error.name} "
+                              f"(doc/image-stores.md says how)") from error
 
     def get(self, name: str) -> Store:
         """:raises ServiceUnavailable: the store has been removed from the configuration"""

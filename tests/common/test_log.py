@@ -87,3 +87,34 @@ def test_levels_change_without_a_restart(logger, tmp_path):
     assert levels() == (logging.ERROR, logging.INFO)
     (etc / "levels.conf").unlink()
     assert levels() == (logging.NOTSET, logging.INFO), "also what was named when the daemon started"
+
+
+def test_a_broker_that_is_away_is_logged_once_a_minute(logger, monkeypatch):
+    _, lines = logger
+    now = [1000.0]
+    monkeypatch.setattr(log, "time", type("Time", (), {"monotonic": lambda: now[0]}))
+    bus = logging.getLogger(log.BUS)
+    monkeypatch.setattr(bus, "level", logging.INFO)
+
+    def said(*words) -> list[tuple[str, str]]:
+        before = len(lines())
+        bus.log(*words)
+        return [(line["level"], line["message"]) for line in lines()[before:]]
+    unreachable = "[%(connection_id)s] AMQP server on %(hostname)s:%(port)s is unreachable: %(err_str)s. Trying again in " \
+                  "%(sleep_time)d seconds."
+    values = {"connection_id": "7", "hostname": "10.0.0.1", "port": 5672, "err_str": "[Errno 111] ECONNREFUSED", "sleep_time": 1}
+    away = "the broker does not respond, and is asked again until it does: "
+    assert said(logging.INFO, "[7] Reconnected to AMQP server on 10.0.0.1:5672") == []  # as at the start
+    assert said(logging.ERROR, unreachable, values) == [("ERROR", f"{away}[Errno 111] ECONNREFUSED")]
+    now[0] += log.OUTAGE_S - 1
+    assert said(logging.ERROR, "Connection failed: %s (retrying in %s seconds)", "[Errno 111] ECONNREFUSED", 1.0) == []
+    now[0] += 1
+    assert said(logging.ERROR, "Connection failed: %s (retrying in %s seconds)", "(0, 0): (403) ACCESS_REFUSED - Login", 1.0) == [
+        ("ERROR", f"{away}it refuses the user name or the password in transport_url")]
+    assert said(logging.INFO, "[7] Reconnected to AMQP server on 10.0.0.1:5672 via [amqp] client with port 9.") == [
+        ("INFO", "the broker responds again")]
+    assert said(logging.WARNING, "Unexpected error during heartbeat processing, retrying...") == []
+    assert said(logging.ERROR, "Unable to connect to AMQP server on 10.0.0.1:5672 after 1 tries: <RecoverableConnectionError: "
+                               "unknown error>") == [("ERROR", f"{away}it closed the connection")]
+    assert said(logging.ERROR, "The broker has blocked the connection: low on memory") == [
+        ("ERROR", "The broker has blocked the connection: low on memory")]

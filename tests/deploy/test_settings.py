@@ -33,3 +33,19 @@ def test_options_are_read_once_for_all_settings_of_a_file(monkeypatch):
     settings.parse([f"compute.compute.build_resend_s={n}" for n in range(5, 9)])
     daemons = [daemon.load().conf_name for daemon in settings.DAEMONS.values()]
     assert len(read) == daemons.count("compute") > 0
+
+
+def test_what_is_wrong_in_an_operators_files(tmp_path):
+    etc = tmp_path / "etc"
+    texts = {"compute.conf.d/a.conf": "[compute]\nmax_attempts = 2\nmax_atempts = 3\n[oslo_policy]\npolicy_dirs = p\n",
+             "image.conf.d/b.conf": "[image]\nenabled_backends = fast:file\n[fast]\npath = /srv\n[faster]\npath = /srv\n",
+             "identity.conf": "[DEFAULT]\nworkers = many\n", "network.conf.d/c.conf": "[DEFAULT]\ndebug = perhaps\n"}
+    for name, text in texts.items():
+        (etc / name).parent.mkdir(parents=True, exist_ok=True)
+        (etc / name).write_text(text)
+    invalid, unread = settings.problems(str(tmp_path))
+    assert invalid == [f"{etc}/identity.conf: [DEFAULT] workers: 'many' is not a whole number",
+                       f"{etc}/network.conf.d/c.conf: [DEFAULT] debug: Unexpected boolean value 'perhaps'"]
+    unknown = "no daemon that reads this file has this option"
+    assert unread == [f"{etc}/image.conf.d/b.conf: [faster] path: {unknown}",
+                      f"{etc}/compute.conf.d/a.conf: [compute] max_atempts: {unknown}"]

@@ -190,7 +190,7 @@ def test_a_database_that_is_down_hides_nothing_else(state, overview, monkeypatch
     monkeypatch.setattr(Overview, "compute", away)
     assert status.main(state) == 1
     text = capsys.readouterr().out
-    assert "compute hosts: the database does not respond (no route to host)" in text
+    assert "compute hosts: the database cannot be used: no route to host" in text
     assert f"volume {UUID.format(3)}: creating on here since " in text
 
 
@@ -223,3 +223,17 @@ pileus_bus_queue_consumers{host="h",topic="compute-agent"} 1.0
     monkeypatch.setattr(status.urllib.request, "urlopen", lambda *words, **more: Answer())
     loaded = types.SimpleNamespace(metrics=types.SimpleNamespace(bind_host="127.0.0.1", port=1))
     assert status.queues(loaded, [], True) == [bus.Queue("compute-agent", "h", 3, 1)]
+
+
+def test_a_typing_error_in_a_file_hides_nothing_of_the_daemons(tmp_path, capsys):
+    state = str(tmp_path)
+    prepare.write_config(state, transport_url="fake://", host="here", my_ip="127.0.0.1", driver="fake", offset=20000)
+    path = tmp_path / "etc" / "network.conf.d" / "own.conf"
+    path.parent.mkdir()
+    path.write_text("[network\n")
+    assert status.main(state) == 1
+    text = capsys.readouterr().out
+    assert f"{path}:1: Invalid section (must end with ])" in text and "pileus             DOWN" in text
+    assert text.endswith("\nthe cloud is not running; pileus up --driver fake starts it\n")
+    assert status.main(state, as_json=True) == 1
+    assert json.loads(capsys.readouterr().out)["configuration"] == [f"{path}:1: Invalid section (must end with ])"]

@@ -279,7 +279,7 @@ def test_the_bridge_of_a_lab_is_there_before_what_listens_at_its_address(tmp_pat
 def test_what_ran_before_a_power_cut_runs_again_by_default(tmp_path, monkeypatch):
     monkeypatch.setattr(up.prepare, "sync_databases", lambda state: None)
     monkeypatch.setattr(up.prepare, "first_rows", lambda *a, **k: None)
-    up._configure(str(tmp_path), statedir.Choices(ip="127.0.0.1"), {}, "fake://")
+    up._configure(str(tmp_path), statedir.Choices(ip="127.0.0.1"), "fake://", print)
     assert conf.load("compute-agent", agent_conf.OPTS, str(tmp_path)).resume_guests_state_on_host_boot
 
 
