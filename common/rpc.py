@@ -9,12 +9,15 @@ import logging
 import threading
 from typing import NoReturn
 
+import amqp.exceptions
 import kombu.exceptions
 import oslo_messaging as messaging
+from kombu.transport import pyamqp
 from oslo_config import cfg
 from oslo_messaging._drivers.common import PURPOSE_SEND
 from oslo_messaging.rpc.server import RPCServer
 
+from common import conf as conf_module
 from common import context, errors, interface, metrics, units, upgrade
 from common.messages import Version, format_version, parse_version
 
@@ -49,10 +52,25 @@ def transport(conf):
             except cfg.DuplicateOptError:
                 LOG.debug("%s.%s is registered already", group, name)
     made = messaging.get_rpc_transport(conf, allowed_remote_exmods=errors.REMOTE_MODULES)
+    url = messaging.TransportURL.parse(conf)
+    if url.transport == "rabbit" and not url.hosts:
+        raise conf_module.ConfigError(f"{conf.state_path}/etc/pileus.conf: [DEFAULT] transport_url is missing")
+    _retry_if_refused()
     _bound(made)
     object.__setattr__(conf, "pileus_transport", made)
     object.__setattr__(conf, "pileus_answers", _ReplyQueue(made))
     return made
+
+
+def _retry_if_refused() -> None:
+    """Have kombu retry if the broker refuses the account or the virtual host, as if the broker was away.
+
+    Otherwise the threads that receive messages would end with the first refusal, and the daemon would never receive any again,
+    although the broker accepts it later.
+    """
+    known = pyamqp.Transport.recoverable_connection_errors
+    refusals = (amqp.exceptions.AccessRefused, amqp.exceptions.NotAllowed)
+    pyamqp.Transport.recoverable_connection_errors = (*known, *(each for each in refusals if each not in known))
 
 
 def _bound(bus) -> None:
@@ -171,8 +189,10 @@ class Client:
         try:
             return prepared.call(ctx, method.name, **message)
         except (messaging.MessagingTimeout, messaging.MessageUndeliverable, *_AWAY) as error:
-            self._errors[_kind(error)].inc()
-            raise errors.ServiceUnavailable(part=self._part(to), internal=f"{method.name}: {error}") from error
+            kind = _kind(error)
+            self._errors[kind].inc()
+            raise errors.ServiceUnavailable(part="the message bus" if kind == "away" else self._part(to),
+                                            internal=f"{method.name}: {error}") from error
         except (messaging.RemoteError, messaging.UnsupportedVersion, messaging.NoSuchMethod) as error:
             if getattr(error, "exc_type", type(error).__name__) in ("UnsupportedVersion", "NoSuchMethod"):
                 raise errors.ServiceTooOld(part=self._part(to), internal=f"{method.name}: {error}") from error

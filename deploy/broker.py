@@ -17,10 +17,12 @@ import subprocess
 import time
 
 from common.periodic import wait_for
+from deploy import ports
 from deploy.host import HostError, answers, kill_by_text, run, systemd
 
 USER = "pileus-bus"
 PORT = 5672
+START_S = 180  # on a busy host, Erlang takes more than a minute
 LOOPBACK = "127.0.0.1"
 ERLANG = {"ERL_EPMD_ADDRESS": LOOPBACK,
           # Small: two schedulers, and no busy waiting, because messages are few.
@@ -38,7 +40,7 @@ def transport_url(password: str, ip: str = LOOPBACK, port: int = PORT) -> str:
 def ensure_broker(state: str, password: str, port: int = PORT, ip: str = LOOPBACK) -> str:
     """Ensure that RabbitMQ listens at ``ip`` with the cloud's account; returns its transport URL.
 
-    :raises HostError: another broker has the port
+    :raises HostError: another program has the port, or RabbitMQ cannot start
     """
     url = transport_url(password, ip, port)
     if systemd():
@@ -49,19 +51,42 @@ def ensure_broker(state: str, password: str, port: int = PORT, ip: str = LOOPBAC
         stop_broker(state)  # created before the cloud had an account of its own; its messages are no longer needed
         shutil.rmtree(home)
     if answers(port, ip):
-        if not (home / "pileus.pid").exists():
-            raise HostError(f"Port {port} is used by another broker; stop it, then run this again.")
+        if not _runs(home):
+            raise HostError(f"Port {port} (RabbitMQ) is used by {ports.owner(port)}. Stop this program, then run this again.")
         return url
-    stop_broker(state)  # it runs, but listens elsewhere
-    run("epmd", "-kill", check=False)  # epmd may listen at all addresses; it cannot be stopped while another node is registered
-    _write_home(home, password, port, ip)
-    log = os.open(home / "start.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    subprocess.Popen(["setpriv", "--reuid=rabbitmq", "--regid=rabbitmq", "--clear-groups",
-                      "/usr/lib/rabbitmq/bin/rabbitmq-server"], env={**os.environ, **_environment(home, port)},
-                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=home, umask=0o077)
-    os.close(log)
-    wait_for(lambda: answers(port, ip), 60, what=f"RabbitMQ (see {home}/start.log)")
+    starting = None
+    if not (_runs(home) and listeners(ip, port) in (home / "rabbitmq.conf").read_text()):
+        stop_broker(state)  # it listens elsewhere
+        # It may listen at all addresses. It cannot be stopped while another node is registered.
+        run("epmd", "-kill", check=False)
+        _write_home(home, password, port, ip)
+        starting = _start(home, port)
+
+    def listens():
+        if starting and starting.poll() is not None:
+            raise HostError("\n".join(["RabbitMQ ended when it was started:", *_last_lines(home / "start.log")]))
+        return answers(port, ip)
+    wait_for(listens, START_S, what=f"RabbitMQ, which is still starting (see {home}/start.log)")
     return url
+
+
+def _last_lines(log: pathlib.Path) -> list[str]:
+    return [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-5:]
+
+
+def _runs(home: pathlib.Path) -> bool:
+    """Whether an earlier call started a broker that has not ended, although it may not listen yet."""
+    return kill_by_text(f"-home {home} ", 0) > 0
+
+
+def _start(home: pathlib.Path, port: int) -> subprocess.Popen:
+    log = os.open(home / "start.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    started = subprocess.Popen(
+        ["setpriv", "--reuid=rabbitmq", "--regid=rabbitmq", "--clear-groups", "/usr/lib/rabbitmq/bin/rabbitmq-server"],
+        env={**os.environ, **_environment(home, port)}, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        cwd=home, umask=0o077)
+    os.close(log)
+    return started
 
 
 def _environment(home: pathlib.Path, port: int) -> dict[str, str]:

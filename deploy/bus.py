@@ -68,13 +68,15 @@ class Broker:
 
     def look(self, names: list[tuple[str, str]]) -> list[Queue]:
         """:raises Away: the broker does not answer in time"""
+        if not self._url.hosts:
+            raise Away("transport_url, the address of the broker, is missing under [DEFAULT] in etc/pileus.conf")
         try:
             connection = self._connection = self._connection or self._open()
             found = [_queue(connection, topic, host) for topic, host in names]
             optional = [_queue(connection, topic, "") for topic in OPTIONAL]
         except _FAULTS as error:
             self.close()
-            raise Away(f"the broker does not answer ({error})") from error
+            raise Away(f"the broker at {self._at()} {_fault(error)}") from error
         return found + [queue for queue in optional if queue.messages or queue.consumers]
 
     def close(self) -> None:
@@ -83,9 +85,12 @@ class Broker:
                 self._connection.close()
             self._connection = None
 
+    def _at(self) -> str:
+        return ", ".join(f"{host.hostname}:{host.port}" for host in self._url.hosts)
+
     def _open(self) -> amqp.Connection:
         """To the first broker that answers."""
-        fault: Exception = OSError("none is configured")
+        fault: Exception = OSError("there is none")
         for host in self._url.hosts:
             name = f"[{host.hostname}]" if ":" in host.hostname else host.hostname
             made = amqp.Connection(
@@ -98,6 +103,15 @@ class Broker:
             except _FAULTS as refused:
                 fault = refused
         raise fault
+
+
+def _fault(error: Exception) -> str:
+    """What a broker does, and what to do."""
+    if isinstance(error, amqp.exceptions.AccessRefused):
+        return "refuses the user name or the password in transport_url (etc/pileus.conf)"
+    if isinstance(error, ConnectionRefusedError):
+        return "is not running; deploy/up starts it"
+    return f"does not respond ({error})"
 
 
 def _queue(connection: amqp.Connection, topic: str, host: str) -> Queue:

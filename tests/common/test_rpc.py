@@ -279,3 +279,18 @@ def test_versions_of_services_are_read_from_their_rows(tmp_path):
         connection.execute(table.update().where(table.c.host == "b").values(
             updated_at=db.now().replace(year=2000)))
     assert hosts.compute_versions(database) == ["1.1"]
+
+
+@pytest.mark.parametrize(("error", "part"), [
+    (messaging.MessageDeliveryFailure("connection refused"), "the message bus"), (ConnectionRefusedError(), "the message bus"),
+    (messaging.MessagingTimeout(), "things on new"), (messaging.MessageUndeliverable("", "", "", ""), "things on new")])
+def test_a_caller_is_told_whether_the_bus_or_the_daemon_does_not_respond(conf, error, part):
+    def raise_it(*words, **more):
+        raise error
+    with pytest.raises(errors.ServiceUnavailable, match=f"does not respond: {part}\\."):
+        New(conf)._call(types.SimpleNamespace(call=raise_it), CTX, New.methods["stop"], {}, 5, "new")
+
+
+def test_a_missing_address_of_the_broker_is_named(tmp_path):
+    with pytest.raises(conf_module.ConfigError, match=f"{tmp_path}/etc/pileus.conf: .DEFAULT. transport_url is missing"):
+        rpc.transport(conf_module.load("compute", {}, str(tmp_path)))

@@ -2,15 +2,19 @@
 
 import base64
 import hashlib
+import os
 import pathlib
 import stat
 import subprocess
+import threading
 
 import kombu
 import psutil
 import pytest
+from oslo_config import cfg
 
-from deploy import broker
+from common import conf, rpc
+from deploy import broker, host
 
 PORT = 20672
 
@@ -45,6 +49,54 @@ def test_systemds_services_listen_where_they_should(tmp_path, monkeypatch):
     monkeypatch.setattr(broker, "systemd", lambda: True)
     broker.stop_broker("/srv/state")
     assert not list(tmp_path.rglob("*.conf")) and ("rabbitmqctl", "-q", "delete_user", broker.USER) in calls
+
+
+@pytest.fixture
+def starts(tmp_path, monkeypatch):
+    """A host without systemd on which RabbitMQ never listens; (the state, what was done)."""
+    done: list[str] = []
+    for name, value in (("systemd", lambda: False), ("answers", lambda port, ip: False), ("START_S", 0.3),
+                        ("stop_broker", lambda state: done.append("stopped")),
+                        ("_write_home", lambda *words: done.append("written")), ("run", lambda *words, **more: None)):
+        monkeypatch.setattr(broker, name, value)
+    (tmp_path / "rabbitmq").mkdir()
+    for name, text in (("definitions.json", ""), ("rabbitmq.conf", broker.listeners("127.0.0.1", PORT))):
+        (tmp_path / "rabbitmq" / name).write_text(text)
+    return tmp_path, done
+
+
+def test_a_broker_that_is_still_starting_is_left_alone(starts, monkeypatch):
+    state, done = starts
+    monkeypatch.setattr(broker, "_runs", lambda home: True)
+    with pytest.raises(TimeoutError, match="RabbitMQ, which is still starting"):
+        broker.ensure_broker(str(state), "secret", PORT)
+    assert not done
+    with pytest.raises(TimeoutError):
+        monkeypatch.setattr(broker, "_start", lambda home, port: None)
+        broker.ensure_broker(str(state), "secret", PORT, "192.0.2.1")  # it is to listen elsewhere
+    assert done == ["stopped", "written"]
+
+
+def test_a_broker_that_cannot_start_says_why_at_once(starts, monkeypatch):
+    state, _ = starts
+    monkeypatch.setattr(broker, "START_S", 60)
+    monkeypatch.setattr(broker, "_runs", lambda home: False)
+
+    def start(home, port):
+        (home / "start.log").write_text("1\n2\n3\n4\n\n5\nno space left on device\n")
+        return subprocess.Popen(["false"])
+    monkeypatch.setattr(broker, "_start", start)
+    with pytest.raises(host.HostError) as error:
+        broker.ensure_broker(str(state), "secret", PORT)
+    assert str(error.value) == "RabbitMQ ended when it was started:\n2\n3\n4\n5\nno space left on device"
+
+
+def test_another_program_at_the_port_is_named(starts, monkeypatch):
+    monkeypatch.setattr(broker, "answers", lambda port, ip: True)
+    (starts[0] / "rabbitmq" / "pileus.pid").write_text("1")  # of a broker that was killed
+    monkeypatch.setattr(broker.ports, "owner", lambda port: "pid 7 (another)")
+    with pytest.raises(host.HostError, match=rf"Port {PORT} .RabbitMQ. is used by pid 7 .another.\. Stop this program"):
+        broker.ensure_broker(str(starts[0]), "secret", PORT)
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +135,27 @@ def test_others_read_nothing_of_it(running):
     for name in ("rabbitmq.conf", "definitions.json", "start.log"):
         path = home / name
         assert stat.S_IMODE(path.stat().st_mode) == 0o600 and "secret" not in path.read_text()
+
+
+class Interface(rpc.Client):
+    topic = "tested"
+
+
+def test_a_daemon_that_was_refused_listens_when_it_is_accepted(running):
+    """The thread that receives messages used to end at the first refusal, and nothing started it again."""
+    state, url = running
+    own = conf.load("compute", {}, str(state))
+    own.register_opt(cfg.StrOpt("transport_url"))
+    own.set_override("transport_url", url.replace(broker.USER, "late"))
+    server = rpc.server(own, Interface, "h", type("Manager", (), {})())
+    starting = threading.Thread(target=server.start, daemon=True)
+    starting.start()
+    starting.join(5)
+    assert starting.is_alive()
+    for words in (("add_user", "late", "secret"), ("set_permissions", "late", ".*", ".*", ".*")):
+        subprocess.run(["setpriv", "--reuid=rabbitmq", "--regid=rabbitmq", "--clear-groups", "/usr/lib/rabbitmq/bin/rabbitmqctl",
+                        *words], env={**os.environ, **broker._environment(state / "rabbitmq", PORT)}, check=True, cwd=state,
+                       capture_output=True, timeout=120)
+    starting.join(60)
+    assert not starting.is_alive() and server.listener is not None
+    server.stop()
