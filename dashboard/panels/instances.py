@@ -34,6 +34,10 @@ def _image(row: Row) -> str:
     return row.get("image_name") or (row["image"] or {}).get("id") or Text("a volume")
 
 
+def _image_link(row: Row) -> list[tuple[str, str]]:
+    return [(f"/project/images/{row['image']['id']}/" if row["image"] else "", _image(row))]
+
+
 def _name_groups(req, rows: list[Row]) -> None:
     """The names of server groups, of which the API tells the ids, and only for one instance."""
     if any(row.get("server_groups") for row in rows):
@@ -148,7 +152,7 @@ TABS = (
             Column("Flavor", lambda r: r["flavor"].get("original_name")), Column("VCPUs", lambda r: r["flavor"].get("vcpus")),
             Column("RAM", lambda r: r["flavor"].get("ram"), "mib"), Column("Disk", lambda r: r["flavor"].get("disk"), "gib"))),
         ("Source and access", (
-            Column("Image", _image), Column("Key pair", "key_name"), Column("IP addresses", addresses, "lines"),
+            Column("Image", _image_link, "links"), Column("Key pair", "key_name"), Column("IP addresses", addresses, "lines"),
             Column("Server groups", lambda r: r.get("server_groups"), "lines"), Column("Tags", "tags", "lines"),
             Column("Metadata", lambda r: shown(r["metadata"]), "lines"))))),
     Tab("log", "Log", _log, template="log.html"),

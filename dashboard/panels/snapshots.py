@@ -62,10 +62,11 @@ PANEL = Panel(
         _PROJECT, Column("Size", "size", "gib"), Column("Volume", "volume", "links"),
         Column("Created", "created_at", "time"),
         Column("Metadata", lambda r: shown(r["metadata"]), "lines"))),)),),
-    more=_named({}), status="status", busy=lambda row: row["status"] in CHANGING,
+    more=_named({}), links=(("/project/volumes/", "Volumes"),), status="status", busy=lambda row: row["status"] in CHANGING,
     empty="There are no snapshots yet. Create one on the page of a volume.")
 
 OF_ALL = dataclasses.replace(
     PANEL, path="/admin/snapshots", title="All snapshots", menu="Admin", admin=True,
     source=dataclasses.replace(PANEL.source, query={"all_tenants": "1"}), actions=PANEL.without("volume", "launch"),
-    more=_named({"all_tenants": "1"}), empty=NONE_OF_ALL, columns=(PANEL.columns[0], _PROJECT, *PANEL.columns[1:]))
+    more=_named({"all_tenants": "1"}), links=(("/admin/volumes/", "All volumes"),), empty=NONE_OF_ALL,
+    columns=(PANEL.columns[0], _PROJECT, *PANEL.columns[1:]))

@@ -72,3 +72,11 @@ def test_what_a_tab_offers_is_not_offered_twice():
 def test_facts_that_do_not_apply_are_left_out():
     shown = SampleDashboard().send(f"/identity/credentials/{'0' * 64}/").text
     assert "<h2>Access key</h2>" in shown and "One-time passwords" not in shown
+
+
+def test_an_empty_list_offers_every_way_to_fill_it():
+    dashboard = SampleDashboard(rows=0)
+    for path, links in (("/project/images/", ["/project/images/upload/", "/project/images/create/"]),
+                        ("/project/snapshots/", ["/project/volumes/"]), ("/project/volumes/", ["/project/volumes/create/"])):
+        box = re.search(r'<div class="empty">.*?</form>', dashboard.send(path).text, re.S)[0]
+        assert re.findall('class="button[^"]*" href="([^"]+)"', box) == links
