@@ -180,7 +180,7 @@ def test_floating_ips(cloud, browser):
     own = "/project/floating_ips/" + browser.id_of(address)
     browser.do(own + "/edit/", description="of tests")
     browser.do(own + "/associate/")
-    assert "first" not in browser.row(address) and "of tests" in browser.row(address)
+    assert "Instance first" in browser.row(address) and "of tests" in browser.row(address)
     browser.do(own + "/disassociate/")
     browser.do(own + "/release/")
     assert not browser.open("/project/floating_ips/").row(address)
