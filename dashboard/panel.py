@@ -34,8 +34,8 @@ class Column:
 
     :param value: a member of the row, or a function of the row
     :param kind: text, link (to the detail), status, code, project, domain or user (an id, which is shown by its name), size
-        (bytes), gib, mib, hours, duration (seconds), time, yes, lines, links ((path, text) pairs; the path "" leads nowhere),
-        states ((status, task) pair), bar ((used, total) pair)
+        (bytes), count, gib, mib, hours, duration (seconds), time, yes, lines, links ((path, text) pairs; the path "" leads
+        nowhere), states ((status, task) pair), bar ((used, total) pair)
     :param sort: what the API calls it as a sort key; "": not sortable
     """
 

@@ -4,8 +4,8 @@ import dataclasses
 
 from common import errors
 from common.rest import path
-from dashboard import forms
-from dashboard.asks import Ask, do, get, undo
+from dashboard import forms, session
+from dashboard.asks import Ask, do, get, send, undo
 from dashboard.forms import Field
 from dashboard.panel import Action, Column, Create, Filter, Panel, Partly, Row, Source, Tab, Table
 from dashboard.panels.fields import TARGET, deletion, edited, pairs_field
@@ -114,6 +114,14 @@ def _share(req, id, values, row):
     do(req, "POST", "image", path("/v2/images/{id}/members", id), {"member": values["project"]})
 
 
+def _share_fields(req, row) -> list[Field]:
+    """The project: of those that administrators may list, or by its id."""
+    if not session.required(req).admin:
+        return [Field("project", "ID of the project", required=True)]
+    found = send(req, get("identity", path("/v3/projects"), "projects"))
+    return [Field("project", "Project", "choice", True, options=forms.named(p for p in found if p["id"] != row["owner"]))]
+
+
 def _members(req, id: str) -> dict[str, Ask]:
     return {"members": get("image", path("/v2/images/{id}/members", id), "members", instead=[])}
 
@@ -129,7 +137,7 @@ def _unshare(req, id, values, row):
 ACTIONS = (
     Action("edit", "Edit", _edit, _edit_fields, done="{name} was changed."),
     Action("properties", "Edit properties", _edit_properties, _properties_fields, done="The properties were changed."),
-    Action("share", "Share with a project", _share, (Field("project", "ID of the project", required=True),),
+    Action("share", "Share with a project", _share, _share_fields,
            when=lambda row: row["visibility"] == "shared", tab="members",
            ask="The other project sees {name} in its lists once it has accepted it.", done="{name} was shared."),
     Action("unshare", "Remove", _unshare, (TARGET,), title="Stop sharing", hidden=True, danger="danger", tab="members",
@@ -142,6 +150,10 @@ ACTIONS = (
     deletion("image", lambda id: path("/v2/images/{id}", id), when=lambda row: not row["protected"], bulk=True,
              ask="{name} is deleted. Instances that were made of it stay. This cannot be undone."),
 )
+
+
+def _hash(row: Row) -> str | None:
+    return row["os_hash_value"] and f"{row['os_hash_algo']}:{row['os_hash_value']}"
 
 
 def _uses(row: Row) -> list[tuple[str, str]]:
@@ -169,7 +181,7 @@ PANEL = Panel(
                    Column("Format", "disk_format"), Column("Container", "container_format"), Column("Size", "size", "size"),
                    Column("Virtual size", "virtual_size", "size"), Column("Minimum disk", "min_disk", "gib"),
                    Column("Minimum RAM", "min_ram", "mib"), Column("Checksum (MD5)", "checksum", "code"),
-                   Column("Hash", "os_hash_value", "code"), Column("Created", "created_at", "time"),
+                   Column("Hash", _hash, "code"), Column("Created", "created_at", "time"),
                    Column("Updated", "updated_at", "time"), Column("Tags", "tags", "lines"))),
         ("Properties", (Column("Properties", lambda r: [f"{k} = {v}" for k, v in sorted(properties(r).items())], "lines"),)))),
         Tab("members", "Members", _members, tables=(Table(

@@ -186,13 +186,15 @@ TABS = (
             "It does not tell what its processors do. Reload the page in a moment.", target="number"),
         Table("Disks", _each("disk_details"), (
             Column("Disk", lambda disk: Text("Disk {number}", number=disk["number"])),
-            Column("Read", "read_bytes", "size"), Column("Reads", "read_requests"),
-            Column("Written", "write_bytes", "size"), Column("Writes", "write_requests"), Column("Errors", "errors_count")),
+            Column("Read", "read_bytes", "size"), Column("Reads", "read_requests", "count"),
+            Column("Written", "write_bytes", "size"), Column("Writes", "write_requests", "count"),
+            Column("Errors", "errors_count", "count")),
             "It has no disks. Attach a volume to give it one.", target="number"),
         Table("Network", _each("nic_details"), (
             Column("Interface", lambda nic: nic["mac_address"] or nic["number"]), Column("Received", "rx_octets", "size"),
-            Column("Packets in", "rx_packets"), Column("Drops in", "rx_drop"),
-            Column("Sent", "tx_octets", "size"), Column("Packets out", "tx_packets"), Column("Drops out", "tx_drop")),
+            Column("Packets in", "rx_packets", "count"), Column("Drops in", "rx_drop", "count"),
+            Column("Sent", "tx_octets", "size"), Column("Packets out", "tx_packets", "count"),
+            Column("Drops out", "tx_drop", "count")),
             "It has no interfaces. Attach one to give it a network.", target="number")),
         empty="There are no metrics. Only instances that run have some, and only administrators see them unless this cloud's "
               "policy says otherwise."),

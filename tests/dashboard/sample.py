@@ -123,7 +123,7 @@ def router(n: int) -> Row:
 def floating_ip(n: int) -> Row:
     return {"id": uid("floating", n), "floating_ip_address": f"203.0.113.{n % 250}", "description": _cycle(n, "", "The web site"),
             "fixed_ip_address": _cycle(n, "10.0.0.4", None), "status": _cycle(n, "ACTIVE", "DOWN"), "project_id": _own(0),
-            "tenant_id": _own(0), "port_id": _cycle(n, uid("port", 0), None), "floating_network_id": uid("network", 3),
+            "tenant_id": _own(0), "port_id": _cycle(n, uid("port", n), None), "floating_network_id": uid("network", 3),
             "router_id": None, "created_at": _moment(n), "port_forwardings": [], "port_details": None}
 
 

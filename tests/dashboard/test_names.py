@@ -62,6 +62,20 @@ def test_administrators_are_offered_what_the_project_has():
         assert ">of-bob</option>" in shown.send(f"/admin/volumes/{volume['id']}/{verb}/").text
 
 
+def test_administrators_choose_a_project_and_others_type_its_id():
+    """Only administrators may list projects."""
+    panel = next(panel for panel in PANELS if panel.path == "/project/images")
+    where, shown = f"/project/images/{first(panel)}/share/", SampleDashboard()
+    assert f'<option value="{OTHER}">of-others</option>' in shown.send(where).text
+    shown.active = dataclasses.replace(shown.active, admin=False)
+    assert '<input type="text" name="project"' in shown.send(where).text
+
+
+def test_the_action_log_says_who_it_was():
+    panel = next(panel for panel in PANELS if panel.path == "/project/instances")
+    assert ">eve</a>" in SampleDashboard().send(f"{panel.path}/{first(panel)}/?tab=actions").text
+
+
 def test_members_see_the_names_of_their_own_projects():
     panel = next(panel for panel in PANELS if panel.path == "/project/images")
     shown = SampleDashboard()
@@ -75,6 +89,9 @@ def test_members_see_the_names_of_their_own_projects():
 def test_large_numbers_are_grouped(language, written):
     text = SampleDashboard(rows=10_000).send("/identity/domains/", **{"Accept-Language": language}).text
     assert written in text
+    panel = next(panel for panel in PANELS if panel.path == "/project/instances")
+    text = SampleDashboard().send(f"{panel.path}/{first(panel)}/?tab=metrics", **{"Accept-Language": language}).text
+    assert written.replace("10", "123").replace("000", "456") in text and "123456" not in text
     assert languages.decimal(1234567.25, "en", 2) == "1,234,567.25"
 
 

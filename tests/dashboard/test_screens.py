@@ -161,6 +161,13 @@ def test_every_tab_is_in_sight(shown: Screens):
 
 
 @needs_chromium
+def test_the_bars_of_cards_fill_them(shown: Screens):
+    page = shown.open(View(f"/project/instances/{first(PANELS[0])}/?tab=actions&request=req-1"), 390)
+    assert page.evaluate("""() => [...document.querySelectorAll("td .bar")].every((bar) =>
+        bar.closest("tr").getBoundingClientRect().right - bar.getBoundingClientRect().right < 24)""")
+
+
+@needs_chromium
 def test_a_card_that_begins_with_an_amount_says_of_what(shown: Screens):
     page = shown.open(View(f"/project/instances/{first(PANELS[0])}/?tab=metrics"), 360)
     assert page.evaluate("""() => getComputedStyle(document.querySelector("td.first:has(.whole)"), "::before").content""") != (
