@@ -50,6 +50,13 @@ def _postgresql(error) -> str:
 _DRIVERS = {"sqlite3": _sqlite, "pymysql": _mysql, "psycopg2": _postgresql}
 
 
+def _is_full(original) -> bool:
+    """Whether a database has no space left: SQLite's FULL, MySQL's and PostgreSQL's disk full."""
+    number = original.args[0] if getattr(original, "args", ()) else None
+    return (getattr(original, "sqlite_errorcode", 0) & 0xFF == 13 or number in (1021, 1114)
+            or getattr(original, "pgcode", None) == "53100")
+
+
 def driver_text(error: Exception) -> str:
     """What a database's driver says, in a line and without the statement."""
     original = getattr(error, "orig", None) or error
@@ -107,6 +114,9 @@ def translate(error: Exception) -> errors.Error | None:
     if not isinstance(error, sa.exc.StatementError):
         return None
     why = cause(error)
+    if why == "away" and _is_full(error.orig):
+        return errors.ServiceUnavailable("The database of this service has no space left. The operator must free some.",
+                                         internal=str(error))
     if why == "away":
         return errors.ServiceUnavailable(part="the database", internal=str(error))
     if why == "client":

@@ -79,7 +79,7 @@ class Zygote:
             self._start(name)
         while self.pids:
             try:
-                pid, _ = self.os.waitpid(-1, 0)
+                pid, status = self.os.waitpid(-1, 0)
             except InterruptedError:
                 continue
             except ChildProcessError:
@@ -87,6 +87,8 @@ class Zygote:
             job = self.pids.pop(pid, None)
             if job and not self.stopping:
                 name, _ = job
+                if os.WIFSIGNALED(status):
+                    self._tell_signal(name, pid, os.WTERMSIG(status))
                 at_once = self.time.monotonic() - self.born[job] < 2 + self.pauses.get(name, 0)
                 self.pauses[name] = min(2 * self.pauses.get(name, 0) or PAUSE_S[0], PAUSE_S[1]) if at_once else 0
                 if name in self.sockets:
@@ -143,6 +145,13 @@ class Zygote:
         text = str(error) if isinstance(error, OSError) else manage.explain(error)
         LOG.critical("%s cannot start: %s", name, text or repr(error), exc_info=None if text else error)
         logging.shutdown()
+
+    def _tell_signal(self, name: str, pid: int, number: int) -> None:
+        """Log the end of a daemon that could not do it itself, as when memory or the disk was full."""
+        log.to_file(name, self._log_file(name))
+        LOG.error("%s, pid %d, was ended by %s, and is started again", name, pid, signal.Signals(number).name)
+        logging.shutdown()
+        logging.getLogger().handlers.clear()
 
     def _log_file(self, name: str) -> str:
         return f"{self.state}/log/{name}.log"

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from common import db, mariadb
+from common import db, db_errors, mariadb
 from tests import databases
 
 
@@ -99,3 +99,13 @@ def test_a_writer_locks_what_it_reads_of_one_table(query, locked):
             return types.SimpleNamespace(first=lambda: None)
     assert db.one(Connection, query) is None
     assert ("FOR UPDATE" in sent[0]) == locked
+
+
+def test_a_full_database_is_not_called_away():
+    engine = sa.create_engine("sqlite://")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (x)")
+        connection.exec_driver_sql("PRAGMA max_page_count = 3")
+        with pytest.raises(sa.exc.OperationalError) as full:
+            connection.exec_driver_sql("INSERT INTO t VALUES (zeroblob(900000))")
+    assert str(db_errors.translate(full.value)).startswith("The database of this service has no space left.")

@@ -3,6 +3,8 @@
 import json
 import os
 import pathlib
+import re
+import signal
 import socket
 import subprocess
 import sys
@@ -69,3 +71,17 @@ def test_a_taken_port_is_named_and_used_when_it_is_free(cloud):
         said = wait_for(lambda: critical(state, "image-api"), 60, what="the reason")
         assert all(f"image-api cannot start: [Errno 98] Address already in use: 127.0.0.1 port {port}" == text for text in said)
     wait_for(lambda: "starting image-api" in (state / "log" / "image-api.log").read_text(), 60, what="the daemon")
+
+
+def test_a_daemon_that_is_killed_is_logged_and_starts_again(cloud):
+    state, _, start = cloud
+    log = state / "log" / "image-api.log"
+    start("image-api")
+
+    def started() -> list[int]:
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [int(found[1]) for line in lines if (found := re.search("starting image-api, pid ([0-9]+)", line))]
+    (pid,) = wait_for(started, 60, what="the daemon")
+    os.kill(pid, signal.SIGBUS)
+    wait_for(lambda: len(started()) == 2, 60, what="the next process")
+    assert f"image-api, pid {pid}, was ended by SIGBUS, and is started again" in log.read_text()
