@@ -39,6 +39,13 @@ class Serializer(messaging.NoOpSerializer):
         return context.Context.from_dict(ctxt)
 
 
+def check_address(conf) -> None:
+    """:raises ConfigError: no broker is configured"""
+    url = messaging.TransportURL.parse(conf)
+    if url.transport == "rabbit" and not url.hosts:
+        raise conf_module.ConfigError(f"{conf.state_path}/etc/pileus.conf: [DEFAULT] transport_url is missing")
+
+
 def transport(conf):
     """The transport of this process, created once per configuration object."""
     existing = getattr(conf, "pileus_transport", None)
@@ -52,9 +59,6 @@ def transport(conf):
             except cfg.DuplicateOptError:
                 LOG.debug("%s.%s is registered already", group, name)
     made = messaging.get_rpc_transport(conf, allowed_remote_exmods=errors.REMOTE_MODULES)
-    url = messaging.TransportURL.parse(conf)
-    if url.transport == "rabbit" and not url.hosts:
-        raise conf_module.ConfigError(f"{conf.state_path}/etc/pileus.conf: [DEFAULT] transport_url is missing")
     _retry_if_refused()
     _bound(made)
     object.__setattr__(conf, "pileus_transport", made)

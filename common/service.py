@@ -198,6 +198,7 @@ def run(service_class: type[Service], *, state: str | None, sockets: dict, worke
     :param worker: 0 runs all periodic tasks; other workers serve requests and the tasks that ``periodics_for`` returns
     """
     service = service_class.load(state, overrides)
+    rpc.check_address(service.conf)
     log.setup(service.name, service.conf)
     LOG.info("starting %s, pid %d", service.name, os.getpid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -293,4 +293,4 @@ def test_a_caller_is_told_whether_the_bus_or_the_daemon_does_not_respond(conf, e
 
 def test_a_missing_address_of_the_broker_is_named(tmp_path):
     with pytest.raises(conf_module.ConfigError, match=f"{tmp_path}/etc/pileus.conf: .DEFAULT. transport_url is missing"):
-        rpc.transport(conf_module.load("compute", {}, str(tmp_path)))
+        rpc.check_address(conf_module.load("compute", {}, str(tmp_path)))
