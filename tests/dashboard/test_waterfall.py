@@ -52,7 +52,8 @@ def test_durations_are_read_by_people():
 
 def test_the_page_of_an_instance_shows_the_steps_of_a_request():
     actions = f"/v2.1/servers/{ID}/os-instance-actions"
-    action = {"action": "create", "request_id": "req-1", "message": None, "start_time": "2026-11-28T11:00:00.000000"}
+    action = {"action": "create", "request_id": "req-1", "user_id": "u1", "message": None,
+              "start_time": "2026-11-28T11:00:00.000000"}
     dashboard = Dashboard({f"GET /v2.1/servers/{ID}": {"server": SERVER}, f"GET {actions}": {"instanceActions": [action]},
                            f"GET {actions}/req-1": {"instanceAction": {**action, "events": [
                                event("schedule", 0, 1), event("spawn", 1, 4, "Error", traceback="no disk", host="host-1")]}}})

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 import pathlib
+import shutil
 import stat
 import subprocess
 import threading
@@ -11,12 +12,11 @@ import threading
 import kombu
 import psutil
 import pytest
-from oslo_config import cfg
 
 from common import conf, rpc
 from deploy import broker, host
 
-PORT = 20672
+PORT = 11672  # the other is 20000 higher, and must not be one that the kernel gives to clients
 
 
 def test_a_password_is_stored_as_a_salted_hash():
@@ -104,11 +104,14 @@ def running(tmp_path_factory):
     if not pathlib.Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists():
         pytest.skip("RabbitMQ is not installed")
     state = pathlib.Path("/var/tmp") / f"pileus-broker-{tmp_path_factory.mktemp('x').parent.name}"
+    if state.exists():  # a run before was killed
+        broker.stop_broker(str(state))
+        shutil.rmtree(state)
     state.mkdir(mode=0o711)
     state.chmod(0o711)
     yield state, broker.ensure_broker(str(state), "secret", PORT)
     broker.stop_broker(str(state))
-    subprocess.run(["rm", "-rf", state], check=True)
+    shutil.rmtree(state)
 
 
 def test_only_our_account_may_enter(running):
@@ -144,9 +147,9 @@ class Interface(rpc.Client):
 def test_a_daemon_that_was_refused_listens_when_it_is_accepted(running):
     """The thread that receives messages used to end at the first refusal, and nothing started it again."""
     state, url = running
+    (state / "etc").mkdir()
+    (state / "etc" / "pileus.conf").write_text(f"[DEFAULT]\ntransport_url = {url.replace(broker.USER, 'late')}\n")
     own = conf.load("compute", {}, str(state))
-    own.register_opt(cfg.StrOpt("transport_url"))
-    own.set_override("transport_url", url.replace(broker.USER, "late"))
     server = rpc.server(own, Interface, "h", type("Manager", (), {})())
     starting = threading.Thread(target=server.start, daemon=True)
     starting.start()
