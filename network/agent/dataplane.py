@@ -34,6 +34,8 @@ def _by_network(addresses: set[tuple[str, str, str]]) -> dict[str, set[tuple[str
 
 
 class LinuxDataplane:
+    whole = False  # whether a whole state has been applied since the start
+
     def __init__(self, conf):
         self.conf = conf
         self.links = Links()  # open while a state is applied
@@ -141,7 +143,7 @@ class LinuxDataplane:
             if self.backoff.next_s() is None:
                 self._left = set()
             self._try(failures, self._clean, state, parser.refused)
-        self.state = merged
+        self.state, self.whole = merged, self.whole or not partial
         self._report(parser.refused, partial)
         if failures:
             raise failures[0]

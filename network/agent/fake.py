@@ -5,6 +5,8 @@ from network.agent import parsing
 
 
 class FakeDataplane:
+    whole = True  # a part applied before the whole state harms nobody
+
     def __init__(self, conf):
         self.conf = conf
         self.ports: set[str] = set()

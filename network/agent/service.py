@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 
-from common import context, periodic
+from common import context, errors, periodic
 from common.service import Service
 from network import conf
 from network.agent.backoff import jittered
@@ -18,6 +18,7 @@ from network.agent.replica import Replica
 from network.rpcapi import NetworkAgentAPI, NetworkAPI
 
 LOG = logging.getLogger(__name__)
+FIRST_S = 10.0  # seconds that a plug waits for the first whole state after the start
 _DATAPLANES = {"linux": "network.agent.dataplane:LinuxDataplane", "fake": "network.agent.fake:FakeDataplane"}
 
 
@@ -107,6 +108,7 @@ class NetworkAgent(Service):
         self.network = NetworkAPI(self.conf)
         self.lock = threading.Lock()
         self.plugged = 0
+        self.applied = threading.Event()  # a whole state
         self.replica = Replica()
         self.resyncer = Resync(self)
         self.periodics += [Heartbeat(self), self.resyncer, Metering(self)]
@@ -128,7 +130,11 @@ class NetworkAgent(Service):
                     continue
                 if state is not None:
                     self.replica.pulled(state)
-                self.dataplane.apply(self.replica.state())
+                try:
+                    self.dataplane.apply(self.replica.state())
+                finally:  # parts of it may have failed
+                    if self.dataplane.whole:
+                        self.applied.set()
                 return
 
 
@@ -137,6 +143,14 @@ class Manager:
         self.agent = agent
 
     def plug(self, ctx, state: dict) -> None:
+        """
+        :raises StepFailed: the host's network could not be built; or since its start the agent knows of nothing else, and would
+            take the filters of all other guests away
+        """
+        if not self.agent.applied.is_set():
+            self.agent.resyncer.refresh()
+            if not self.agent.applied.wait(FIRST_S):
+                raise errors.StepFailed(reason="The host's network is not set up yet.")
         agent, numbers = self.agent, state.get("sequences", [])
         change = {**{kind: {x["id"]: x for x in state[kind]} for kind in ("networks", "ports")}, "groups": state["groups"],
                   "routers": state.get("routers", {}), "whole": state.get("whole", []), "sequences": numbers}

@@ -28,10 +28,11 @@ class Host:
     def start(self) -> None:
         self.pull_wanted = False
         agent = types.SimpleNamespace(
-            lock=threading.Lock(), plugged=0, replica=Replica(), dataplane=self,
+            lock=threading.Lock(), plugged=0, applied=threading.Event(), replica=Replica(), dataplane=self,
             resyncer=types.SimpleNamespace(wanted=threading.Event(), refresh=self._refresh))
         self.replica, self.manager = agent.replica, Manager(agent)
         self.pull()
+        agent.applied.set()
 
     def _refresh(self) -> None:
         self.pull_wanted = True

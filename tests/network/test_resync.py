@@ -5,6 +5,8 @@ import time
 import types
 import unittest.mock
 
+import pytest
+
 from common import errors
 from network.agent import backoff, service
 from network.agent.dataplane import LinuxDataplane
@@ -12,13 +14,15 @@ from network.agent.replica import Replica
 from network.agent.service import Manager, NetworkAgent, Resync
 
 EMPTY: dict = {"networks": [], "ports": [], "groups": {}, "routers": [], "hosts": [], "sequence": 0}
+PLUG: dict = {"networks": [], "ports": [], "groups": {}}
 
 
 def agent(apply, monkeypatch):
     made = NetworkAgent.__new__(NetworkAgent)
     made.conf, made.stop_event, made.lock, made.plugged = types.SimpleNamespace(host="h"), threading.Event(), threading.Lock(), 0
     made.network = unittest.mock.MagicMock()
-    made.dataplane = types.SimpleNamespace(apply=apply, retry_s=lambda: None)
+    made.dataplane = types.SimpleNamespace(apply=apply, retry_s=lambda: None, whole=True)
+    made.applied = threading.Event()
     made.replica = Replica()
     made.network.get_state.return_value = EMPTY
     monkeypatch.setattr(backoff, "jittered", lambda seconds: seconds)
@@ -85,14 +89,37 @@ def test_a_plug_is_never_overtaken_by_an_older_state(monkeypatch):
     applied = []
     made = agent(lambda state, partial=False: applied.append(partial), monkeypatch)
     made.dataplane.networks = lambda: set()
+    made.resync(pull=True)
 
     def pulled(ctx, host):
-        if not applied:
-            Manager(made).plug(None, {"networks": [], "ports": [], "groups": {}})
+        if applied == [False]:
+            Manager(made).plug(None, PLUG)
         return EMPTY
     made.network.get_state.side_effect = pulled
     made.resync(pull=True)
-    assert applied == [True, False] and made.network.get_state.call_count == 2
+    assert applied == [False, True, False] and made.network.get_state.call_count == 3
+
+
+def test_a_plug_waits_for_the_first_whole_state(monkeypatch):
+    """With the filters of its port alone, those of all other guests would go."""
+    applied = []
+    made = agent(lambda state, partial=False: applied.append(partial), monkeypatch)
+    made.dataplane.networks = lambda: set()
+    made.resyncer.pull.clear()
+    monkeypatch.setattr(service, "FIRST_S", 0.01)
+    with pytest.raises(errors.StepFailed, match="not set up yet"):
+        Manager(made).plug(None, PLUG)
+    assert not applied and made.resyncer.pull.is_set() and made.resyncer.wanted.is_set()
+    monkeypatch.setattr(service, "FIRST_S", 20)
+    plug = threading.Thread(target=Manager(made).plug, args=(None, PLUG))
+    plug.start()
+    made.dataplane.whole = False  # it broke off at its beginning
+    made.resync(pull=True)
+    assert not made.applied.wait(0.05)
+    made.dataplane.whole = True
+    made.resync(pull=True)
+    plug.join(20)
+    assert applied == [False, False, True]
 
 
 NETWORK = {"type": "vxlan", "segment": 7, "mtu": 1450, "peers": [],
