@@ -115,6 +115,7 @@ NETWORKS = (
         "extra_dhcp_opts": [{"opt_name": "domain-search", "opt_value": "example.org", "ip_version": 4}],
         "port_security_enabled": True, "binding:vnic_type": "normal"}, tagged("ports", "blue", "green")),
     simple("second_port", "network", "/ports", "port", {"network_id": "${network}", "name": "tf-second-port",
+                                                        "security_groups": ["${group}"],
                                                         "fixed_ips": [{"subnet_id": "${closed}"}]}),
     simple("bare", "network", "/ports", "port", {
         "network_id": "${network}", "name": "tf-bare", "security_groups": [], "port_security_enabled": False}),
