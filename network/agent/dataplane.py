@@ -15,6 +15,7 @@ LOG = logging.getLogger(__name__)
 # How many the kernel keeps before it looks for some to forget, and at most; by default 512 and 1024. Each costs this agent 70 µs
 # whenever it reads those of a namespace.
 NEIGHBOURS = {2: 1 << 13, 3: 1 << 14}
+MOST_LEFT = 10_000  # addresses that are kept for parts that cannot be built, which may be for long
 
 
 def _here(ports: list[dict]) -> list[dict]:
@@ -140,7 +141,7 @@ class LinuxDataplane:
                 make("the router", router, (router, known, bridges, mtus), self._ensure_router, router, bridges, mtus, gone,
                      known)
             self.backoff.keep(parts)
-            if self.backoff.next_s() is None:
+            if self.backoff.next_s() is None or len(self._left) > MOST_LEFT:
                 self._left = set()
             self._try(failures, self._clean, state, parser.refused)
         self.state, self.whole = merged, self.whole or not partial

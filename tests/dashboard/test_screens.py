@@ -32,12 +32,12 @@ def shown():
 def test_the_longest_texts_fit(shown: Screens, part):
     found = {}
     for view in HARD[part::2]:
-        for _ in range(2):  # a busy machine may paint a page in parts, and not twice
+        shown.open(view)
+        problems = shown.problems_everywhere((360, 1280))
+        if problems and all("the layout shifts" in text for text in problems):  # a busy machine may paint a page in parts, once
             shown.open(view)
             problems = shown.problems_everywhere((360, 1280))
-            if not problems:
-                break
-        else:
+        if problems:
             found[view.name] = problems
     assert not found
     assert not shown.complaints

@@ -127,6 +127,15 @@ def test_a_router_is_told_of_what_left_until_it_is_built():
     assert plane.told == [{}, gone, gone, {}]
 
 
+def test_a_part_that_cannot_be_built_does_not_keep_all_addresses_that_ever_left(monkeypatch):
+    monkeypatch.setattr(dataplane, "MOST_LEFT", 2)
+    plane = Plane()
+    plane.fails = True
+    for number in range(2, 8):
+        plane.give(test_resync.GOOD, ports=ports(f"10.0.0.{number}"), routers=[router(number)])
+        assert len(plane._left) <= 2
+
+
 def test_an_address_that_comes_back_is_not_forgotten():
     plane = Plane()
     plane.give(test_resync.GOOD, ports=ports("10.0.0.2"), routers=[router(1)])
