@@ -301,8 +301,10 @@ class Manager:
             if row is not None:
                 left = [p for p in row["network_info"] if not _is_attachment(p, port_id, attach_id)]
                 wanted = {p["id"] for p in left}
+                again = len(left) == len(row["network_info"])  # a message that is doubled or late knows of old groups
                 connection.execute(sa.update(TABLE).where(TABLE.c.uuid == uuid).values(
-                    network_info=left, security_groups=_kept(row["security_groups"], group_ids), requested_networks=[
+                    network_info=left, security_groups=_kept(row["security_groups"], None if again else group_ids),
+                    requested_networks=[
                         n for n in row["requested_networks"] if n.get("port") != port_id or port_id in wanted]))
             actions.events(connection, ctx.request_id, uuid, events)
 

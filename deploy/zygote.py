@@ -147,11 +147,17 @@ class Zygote:
         logging.shutdown()
 
     def _tell_signal(self, name: str, pid: int, number: int) -> None:
-        """Log the end of a daemon that could not do it itself, as when memory or the disk was full."""
-        log.to_file(name, self._log_file(name))
-        LOG.error("%s, pid %d, was ended by %s, and is started again", name, pid, signal.Signals(number).name)
-        logging.shutdown()
-        logging.getLogger().handlers.clear()
+        """Log the end of a daemon that could not do it itself, as when memory or the disk was full. It is started again also if
+        that cannot be logged."""
+        try:
+            log.to_file(name, self._log_file(name))
+            what = signal.strsignal(number)
+            LOG.error("%s, pid %d, was ended by signal %d (%s), and is started again", name, pid, number, what)
+            logging.shutdown()
+        except OSError:
+            pass
+        finally:
+            logging.getLogger().handlers.clear()
 
     def _log_file(self, name: str) -> str:
         return f"{self.state}/log/{name}.log"

@@ -5,6 +5,8 @@ add and remove groups of servers. Source: the compute API reference, "Security g
 import collections.abc
 import logging
 
+import sqlalchemy as sa
+
 from common import errors, rows
 from common.calls import Call
 from common.rest import path
@@ -87,21 +89,36 @@ def of_server(call: Call, id: str) -> list[dict]:
 def refresh(call: Call, id: str) -> None:
     """Show the groups that a server's ports have now. They are only shown: an error is logged."""
     try:
-        with call.svc.db.reader() as connection:
-            row = rows.get(connection, models.instances, id, key="uuid", resource="Instance")
-        ids = {g for p in networks.ports_of(call, row) for g in p["security_groups"]}
-        # An administrator may have given it one that the caller does not see.
-        known = {g["id"]: g for g in [*row["security_groups"], *by_ids(call, ids)]}
-    except errors.Error as error:
+        for _ in range(3):
+            with call.svc.db.reader() as connection:
+                row = rows.get(connection, models.instances, id, key="uuid", resource="Instance")
+            if call.svc.db.transact(_show_instead, id, row["security_groups"], _now(call, row)):
+                return
+    except (errors.Error, sa.exc.SQLAlchemyError) as error:
         LOG.warning("the security groups of instance %s are not known: %s", id, error)
-    else:
-        _store(call, id, [g for i, g in known.items() if i in ids])
 
 
-def _store(call: Call, id: str, groups: list[dict]) -> None:
-    shown = [{"id": g["id"], "name": g["name"]} for g in groups]
-    with call.svc.db.writer() as connection:
-        rows.update_where(connection, models.instances, {"security_groups": shown}, uuid=id)
+def _now(call: Call, row: dict) -> list[dict]:
+    """The groups of a server's ports. An administrator may have given it groups, and ports, that the caller does not see."""
+    ports = networks.ports_of(call, row)
+    ids = {g for p in ports for g in p["security_groups"]}
+    if len(ports) < len(row["network_info"]):
+        ids |= {g["id"] for g in row["security_groups"]}
+    known = {g["id"]: g for g in [*row["security_groups"], *by_ids(call, ids)]}
+    return [g for i, g in known.items() if i in ids]
+
+
+def _show_instead(connection, id: str, before: list[dict], groups: list[dict]) -> bool:
+    """False: somebody has changed them meanwhile, and may know more."""
+    row = rows.find(connection, models.instances, id, key="uuid")
+    if row is None or row["security_groups"] != before:
+        return row is None
+    rows.update_where(connection, models.instances, {"security_groups": _shown(groups)}, uuid=id)
+    return True
+
+
+def _shown(groups: list[dict]) -> list[dict]:
+    return [{"id": g["id"], "name": g["name"]} for g in groups]
 
 
 def change(call: Call, id: str, name: str, *, adding: bool) -> None:
@@ -126,4 +143,6 @@ def change(call: Call, id: str, name: str, *, adding: bool) -> None:
         left = [g for g in port["security_groups"] if g != group] + ([group] if adding else [])
         networks.request(call, "PUT", path("/v2.0/ports/{id}", port["id"]), {"port": {"security_groups": left}})
         has |= set(left)
-    _store(call, id, [g for g in known if g["id"] in has])
+    shown = _shown([g for g in known if g["id"] in has])
+    with call.svc.db.writer() as connection:
+        rows.update_where(connection, models.instances, {"security_groups": shown}, uuid=id)

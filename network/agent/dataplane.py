@@ -35,7 +35,7 @@ def _by_network(addresses: set[tuple[str, str, str]]) -> dict[str, set[tuple[str
 
 
 class LinuxDataplane:
-    whole = False  # whether a whole state has been applied since the start
+    whole = False  # whether a whole state has been applied since the start, although parts of it may have failed
 
     def __init__(self, conf):
         self.conf = conf

@@ -5,7 +5,7 @@ from network.agent import parsing
 
 
 class FakeDataplane:
-    whole = True  # a part applied before the whole state harms nobody
+    whole = True  # each state is applied, as nothing fails here
 
     def __init__(self, conf):
         self.conf = conf

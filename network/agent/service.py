@@ -18,7 +18,8 @@ from network.agent.replica import Replica
 from network.rpcapi import NetworkAgentAPI, NetworkAPI
 
 LOG = logging.getLogger(__name__)
-FIRST_S = 10.0  # seconds that a plug waits for the first whole state after the start
+# Seconds that a plug waits for the first whole state after the start: longer than a pull may take, and less than plug_timeout_s.
+FIRST_S = 25.0
 _DATAPLANES = {"linux": "network.agent.dataplane:LinuxDataplane", "fake": "network.agent.fake:FakeDataplane"}
 
 
@@ -66,7 +67,8 @@ class Resync(periodic.Periodic):
         if self.agent.replica.pull_in_s() == 0 or time.monotonic() >= self._pull_due:
             self.pull.set()
         pull, self._failed = self.pull.is_set(), True
-        self.pull.clear()
+        if pull:
+            self.pull.clear()
         next_s, self._wait_s = self._wait_s, min(self._wait_s * 2, self.EVERY_S)
         try:
             self.agent.resync(pull=pull)
@@ -144,8 +146,8 @@ class Manager:
 
     def plug(self, ctx, state: dict) -> None:
         """
-        :raises StepFailed: the host's network could not be built; or since its start the agent knows of nothing else, and would
-            take the filters of all other guests away
+        :raises StepFailed: the host's network could not be built; or the agent has not applied a whole state since its start:
+            with this port alone, it would remove the filters of all other guests
         """
         if not self.agent.applied.is_set():
             self.agent.resyncer.refresh()

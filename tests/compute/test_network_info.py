@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import sqlalchemy as sa
 
 from common import db, errors, migrate, rows
 from common.calls import Call
@@ -123,3 +124,47 @@ def test_groups_are_refreshed_also_with_one_that_the_caller_does_not_see(service
     monkeypatch.setattr(service.rest, "request", away)
     security_groups.refresh(call, "s1")
     assert _groups(service) == [SSH, WEB]
+
+
+def test_groups_that_somebody_else_stores_meanwhile_are_not_overwritten(service):
+    with service.db.writer() as connection:
+        rows.update_where(connection, models.instances, {"security_groups": []}, uuid="s1")
+
+    class Slow(Network):
+        asked = 0
+
+        def request(self, method, service_name, where, **more):
+            found = super().request(method, service_name, where, **more)
+            if "ports" in found:
+                self.asked += 1
+                if self.asked == 1:  # what it answers is old by now
+                    found = {"ports": [{"id": "p1", "device_id": "s1", "security_groups": []}]}
+                    with service.db.writer() as connection:
+                        rows.update_where(connection, models.instances, {"security_groups": [SSH]}, uuid="s1")
+            return found
+    service.rest = Slow()
+    security_groups.refresh(Call(service, Context()), "s1")
+    assert service.rest.asked == 2 and _groups(service) == [SSH, WEB]
+
+
+def test_an_attachment_has_succeeded_although_the_database_cannot_store_the_groups(service, monkeypatch):
+    service.rest = Network()
+
+    def fail(*words):
+        raise sa.exc.OperationalError("UPDATE", {}, Exception("deadlock"))
+    monkeypatch.setattr(service.db, "transact", fail)
+    security_groups.refresh(Call(service, Context()), "s1")
+
+
+def test_a_doubled_detachment_takes_no_group_away(service):
+    info = [{"id": "p1", "attach_id": "a"}, {"id": "p2", "attach_id": "b"}]
+    with service.db.writer() as connection:
+        rows.update_where(connection, models.instances, {
+            "network_info": info, "requested_networks": [], "security_groups": [WEB, SSH]}, uuid="s1")
+    conductor = manager.Manager(service)
+    conductor.interface_detached(Context(), "s1", "p2", [], "b", group_ids=[WEB["id"]])
+    assert _groups(service) == [WEB]
+    with service.db.writer() as connection:
+        rows.update_where(connection, models.instances, {"security_groups": [WEB, SSH]}, uuid="s1")
+    conductor.interface_detached(Context(), "s1", "p2", [], "b", group_ids=[WEB["id"]])
+    assert _groups(service) == [WEB, SSH]

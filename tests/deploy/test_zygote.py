@@ -84,4 +84,4 @@ def test_a_daemon_that_is_killed_is_logged_and_starts_again(cloud):
     (pid,) = wait_for(started, 60, what="the daemon")
     os.kill(pid, signal.SIGBUS)
     wait_for(lambda: len(started()) == 2, 60, what="the next process")
-    assert f"image-api, pid {pid}, was ended by SIGBUS, and is started again" in log.read_text()
+    assert f"image-api, pid {pid}, was ended by signal 7 (Bus error), and is started again" in log.read_text()
